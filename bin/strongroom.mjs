@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+/**
+ * The `strongroom` command. In a checkout it runs src/cli/main.ts as it is, installed it runs dist/cli/main.js.
+ * This file alone must also parse on older Nodes: it is what tells their users what to do.
+ */
+
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import module from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const oldestMajor = 24;
+const file = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+/** Runs this command again under the Node that package.json pins, as if it had been started so. */
+function restartWith(node) {
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' });
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  process.on('SIGINT', () => {}); // a terminal sends it to the child as well
+  child.on('exit', (code, signal) => {
+    process.removeAllListeners();
+    if (signal) process.kill(process.pid, signal);
+    else process.exitCode = code;
+  });
+}
+
+async function run() {
+  module.enableCompileCache();
+  const source = new URL('../src/cli/main.ts', import.meta.url);
+  const built = new URL('../dist/cli/main.js', import.meta.url);
+  const { main } = await import((existsSync(source) ? source : built).href);
+  await main(process.argv.slice(2));
+}
+
+const pinned = file('../node_modules/.bin/node');
+if (Number.parseInt(process.versions.node, 10) >= oldestMajor) await run();
+else if (existsSync(pinned)) restartWith(pinned);
+else {
+  console.error(
+    `strongroom needs Node.js ${oldestMajor} or newer, and this is ${process.version}. ` +
+      'In a checkout, run npm ci: it installs the right one beside the code.',
+  );
+  process.exitCode = 1;
+}
