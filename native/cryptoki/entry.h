@@ -1,0 +1,51 @@
+// entry.h: what every C_* function does before its own work: no entry in a forked child or before
+// anything is open, and no exception leaves (STYLE: the boundary is C).
+#pragma once
+
+#include <new>
+
+#include "token/library.h"
+#include "token/operations/operations.h"
+
+namespace strongroom::cryptoki {
+
+// contained: body() may run whether or not anything is open; entered: only when something is.
+template <class Body>
+CK_RV contained(Body body) noexcept {
+  try {
+    return forked() ? CKR_CRYPTOKI_NOT_INITIALIZED : body();
+  } catch (const std::bad_alloc&) {
+    return CKR_HOST_MEMORY;
+  } catch (...) {
+    return CKR_GENERAL_ERROR;
+  }
+}
+
+template <class Body>
+CK_RV entered(Body body) noexcept {
+  return contained([&]() -> CK_RV {
+    return token::Library::instance().in_use() ? body() : CKR_CRYPTOKI_NOT_INITIALIZED;
+  });
+}
+
+template <class Body>
+CK_RV in_session(CK_SESSION_HANDLE handle, Body body) noexcept {
+  return entered([&]() -> CK_RV {
+    // The reference keeps session, application and device alive for the length of the call.
+    const auto session = token::Library::instance().sessions.find(handle);
+    // Bits above a handle's own belong to object handles.
+    if (!session || session->handle != handle) return CKR_SESSION_HANDLE_INVALID;
+    return body(*session);
+  });
+}
+
+template <class Body>
+CK_RV with_slot(CK_SLOT_ID id, Body body) noexcept {
+  return entered([&]() -> CK_RV {
+    std::shared_ptr<token::Device> device;
+    token::Slot* slot = token::Library::instance().slot(id, &device);
+    return slot ? body(*slot) : CKR_SLOT_ID_INVALID;
+  });
+}
+
+}  // namespace strongroom::cryptoki

@@ -1,0 +1,104 @@
+// vendor.h: the "Strongroom" interface beside the standard one. C_GetInterface("Strongroom", ...)
+// answers an SR_FUNCTION_LIST. It carries what PKCS#11 has no word for: several devices in one
+// process, applications as a property of a session, calls that never wait, and the ceremonies.
+//
+// All functions are thread-safe and answer CKR_* codes; CKR_ARGUMENTS_BAD for a null or malformed
+// argument, CKR_CRYPTOKI_NOT_INITIALIZED in a forked child.
+#pragma once
+
+#include "cryptoki/cryptoki.h"
+
+extern "C" {
+
+typedef CK_ULONG SR_DEVICE;       // one simulated HSM: flash, root secret, slots
+typedef CK_ULONG SR_APPLICATION;  // one client of a device: its sessions, objects and login
+
+inline constexpr CK_ULONG SR_ATTACH_ID_BYTES = 16;
+inline constexpr CK_ULONG SR_SEAL_NONCE_BYTES = 28;  // 16 bytes KDF context, 12 bytes GCM IV
+inline constexpr CK_ULONG SR_SEAL_TAG_BYTES = 16;
+
+// Parameter of CKM_STRONGROOM_DERIVE_AES_GCM (message-based only). Encrypt writes nonce and tag,
+// decrypt reads them. The nonce is made inside: hedged, so a cloned machine does not repeat one.
+struct SR_SEAL_PARAMS {
+  CK_BYTE_PTR pNonce;  // SR_SEAL_NONCE_BYTES
+  CK_BYTE_PTR pTag;    // SR_SEAL_TAG_BYTES
+};
+
+struct SR_DEVICE_CONFIG {
+  CK_ULONG ulSize;              // sizeof(SR_DEVICE_CONFIG), so that fields can be added
+  const char* pFlashDirectory;  // sealed journal; null: the device lives in memory only
+  const char* pRootDirectory;   // root secret, PIN counters, journal head (plays battery-backed RAM)
+  CK_ULONG ulSlotCount;         // 1 to 64
+  CK_ULONG ulPinIterations;     // PBKDF2 iterations for new PINs; 0: the default. In memory only: 1 is allowed
+  CK_ULONG ulMaxSessionCount;   // per slot; 0: the default
+  CK_BBOOL bCreate;             // make an empty device where none is; else CKR_TOKEN_NOT_PRESENT
+};
+
+struct SR_MEMORY_RANGE {
+  const void* pStart;
+  CK_ULONG ulLength;  // bytes
+};
+
+struct SR_DEVICE_STATUS {
+  CK_ULONG ulSize;
+  CK_BBOOL bErrorState;            // a self-test failed: every crypto call answers CKR_FIPS_SELF_TEST_FAILED
+  CK_UTF8CHAR failedSelfTest[64];  // its name, blank padded
+  CK_ULONG ulApplicationCount;
+  CK_ULONG ulSessionCount;
+  CK_ULONG ulSessionObjectCount;
+  CK_ULONG ulTokenObjectCount;
+  CK_ULONG ulFlashBytes;
+  SR_MEMORY_RANGE arena;       // raw keys live here, locked, not dumped, wiped on fork
+  SR_MEMORY_RANGE secureHeap;  // OpenSSL's secure heap, initialised by the core
+  CK_BBOOL bMemoryLocked;      // false: the memory lock limit was too small for one of the two
+};
+
+struct SR_FUNCTION_LIST {
+  CK_VERSION version;
+
+  // Opens (or makes) a device. CKR_STRONGROOM_FLASH_IN_USE, _FLASH_VERSION, _FLASH_INTEGRITY,
+  // CKR_DEVICE_ERROR (file system), CKR_TOKEN_NOT_PRESENT (nothing there and bCreate is false).
+  CK_RV (*SR_OpenDevice)(const SR_DEVICE_CONFIG*, SR_DEVICE*);
+  // Closes all applications of the device and zeroises what it held in memory.
+  CK_RV (*SR_CloseDevice)(SR_DEVICE);
+  CK_RV (*SR_GetDeviceStatus)(SR_DEVICE, SR_DEVICE_STATUS*);
+
+  // A new application; attach id (SR_ATTACH_ID_BYTES, unguessable) lets other threads join it.
+  CK_RV (*SR_OpenApplication)(SR_DEVICE, CK_BYTE_PTR pAttachId, SR_APPLICATION*);
+  CK_RV (*SR_AttachApplication)(CK_BYTE_PTR pAttachId, SR_APPLICATION*);
+  // Drops one reference; the last one closes every session of the application.
+  CK_RV (*SR_CloseApplication)(SR_APPLICATION);
+
+  // The standard calls, for one application and the slots of its device.
+  CK_RV (*SR_GetSlotList)(SR_APPLICATION, CK_BBOOL tokenPresent, CK_SLOT_ID_PTR, CK_ULONG_PTR);
+  CK_RV (*SR_OpenSession)(SR_APPLICATION, CK_SLOT_ID, CK_FLAGS, CK_SESSION_HANDLE_PTR);
+  CK_RV (*SR_CloseAllSessions)(SR_APPLICATION, CK_SLOT_ID);
+
+  // For the calling thread: true = any call that would wait for a lock, take entropy from the system
+  // or write flash answers CKR_STRONGROOM_BUSY and has changed nothing.
+  void (*SR_SetNoWait)(CK_BBOOL);
+
+  // SO session: sets CKA_TRUSTED on the user's private key object with this CKA_UNIQUE_ID. Only for a
+  // LOCAL, ALWAYS_SENSITIVE, NEVER_EXTRACTABLE secret key that may WRAP/UNWRAP and not ENCRYPT/DECRYPT/
+  // SIGN/DERIVE and carries an unwrap template; else CKR_KEY_FUNCTION_NOT_PERMITTED.
+  CK_RV (*SR_MarkTrusted)(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR pUniqueId, CK_ULONG ulUniqueIdLen);
+
+  // Draws ulLength random bytes inside and seals them under hKey with CKM_STRONGROOM_DERIVE_AES_GCM.
+  // pPlaintext: null keeps them inside for good. pCiphertext takes ulLength bytes.
+  CK_RV (*SR_SealRandom)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE hKey, SR_SEAL_PARAMS*, CK_BYTE_PTR pAad,
+                         CK_ULONG ulAadLen, CK_ULONG ulLength, CK_BYTE_PTR pPlaintext, CK_BYTE_PTR pCiphertext);
+
+  // Makes the named self-test fail the next time it runs (null: none). Names: SR_GetSelfTests.
+  CK_RV (*SR_FailSelfTest)(const char* name);
+  // Names of all self-tests, newline separated, with their standard reference and whether each has run.
+  CK_RV (*SR_GetSelfTests)(CK_UTF8CHAR_PTR pText, CK_ULONG_PTR pulLen);
+};
+
+}  // extern "C"
+
+namespace strongroom::cryptoki {
+inline constexpr char kVendorInterfaceName[] = "Strongroom";
+// The token's function lists. Static, valid for the life of the process.
+CK_FUNCTION_LIST_3_2* function_list();
+SR_FUNCTION_LIST* vendor_list();
+}  // namespace strongroom::cryptoki
