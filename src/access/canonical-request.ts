@@ -1,0 +1,103 @@
+/**
+ * The canonical request of Signature Version 4: what a client signed, rebuilt from what arrived.
+ * Source: AWS IAM User Guide, "Create a signed AWS API request", step 1.
+ *
+ * Everything is built of the octets as received, one character (U+0000..U+00FF) for each.
+ */
+import type { ServiceRequest } from '../api/transport.ts';
+
+const unreserved = /^[A-Za-z0-9_.~-]*$/;
+
+/** Percent-encodes every octet but the unreserved ones of RFC 3986; `/` too. */
+function encode(octets: string): string {
+  if (unreserved.test(octets)) return octets;
+  let text = '';
+  for (const octet of octets) {
+    text += unreserved.test(octet)
+      ? octet
+      : `%${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return text;
+}
+
+/** Undoes percent-encoding; a `%` without two hex digits stands for itself. */
+function decode(text: string): string {
+  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
+
+/** Dot segments and empty segments removed, then each segment encoded again (as for every service but S3). */
+function canonicalPath(path: string): string {
+  if (path === '/' || path === '') return '/';
+  const segments: string[] = [];
+  for (const segment of path.split('/')) {
+    if (segment === '..') segments.pop();
+    else if (segment !== '' && segment !== '.') segments.push(encode(segment));
+  }
+  const trailing = segments.length > 0 && path.endsWith('/') ? '/' : '';
+  return `/${segments.join('/')}${trailing}`;
+}
+
+/** By code unit: the encoded parts are ASCII. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+function canonicalQuery(query: string): string {
+  if (query === '') return '';
+  return query
+    .split('&')
+    .filter((part) => part !== '')
+    .map((part): [string, string] => {
+      const equals = part.indexOf('=');
+      const [name, value] =
+        equals < 0 ? [part, ''] : [part.slice(0, equals), part.slice(equals + 1)];
+      return [encode(decode(name)), encode(decode(value))];
+    })
+    .sort(([nameA, valueA], [nameB, valueB]) => compare(nameA, nameB) || compare(valueA, valueB))
+    .map(([name, value]) => `${name}=${value}`)
+    .join('&');
+}
+
+/** Outer white space off, inner runs of it to one blank. */
+function canonicalValue(value: string): string {
+  const trimmed = value.trim();
+  return /\t|\s\s/.test(trimmed) ? trimmed.replace(/\s+/g, ' ') : trimmed;
+}
+
+/** Every header line by lower-case name; the values of a repeated one joined with commas, in order. */
+function headerFields(rawHeaders: readonly string[]): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase();
+    const value = rawHeaders[i + 1]!;
+    const earlier = fields.get(name);
+    fields.set(name, earlier === undefined ? value : `${canonicalValue(earlier)},${value}`);
+  }
+  return fields;
+}
+
+/**
+ * @param signedHeaders names between semicolons, as the client listed them
+ * @param payloadHash hex SHA-256 of the body received
+ * @returns the text, or undefined when a signed header is not in the request
+ */
+export function canonicalRequest(
+  request: ServiceRequest,
+  signedHeaders: string,
+  payloadHash: string,
+): string | undefined {
+  const { method, url } = request;
+  const question = url.indexOf('?');
+  const path = question < 0 ? url : url.slice(0, question);
+  const query = question < 0 ? '' : url.slice(question + 1);
+  let text = `${method}\n${canonicalPath(path)}\n${canonicalQuery(query)}\n`;
+  const fields = headerFields(request.rawHeaders);
+  for (const name of signedHeaders.split(';')) {
+    const value = fields.get(name);
+    if (value === undefined) return undefined;
+    text += `${name}:${canonicalValue(value)}\n`;
+  }
+  return `${text}\n${signedHeaders}\n${payloadHash}`;
+}

@@ -1,0 +1,24 @@
+/**
+ * The small interface between a transport (HTTP server, in-process handler) and the services behind it.
+ */
+
+export interface ServiceRequest {
+  readonly method: string;
+  /** Path and query exactly as received. */
+  readonly url: string;
+  /** Lower-case names; duplicates joined as node:http does. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Names and values as received, alternating: what a signature may have to see. */
+  readonly rawHeaders: readonly string[];
+  readonly body: Uint8Array;
+  readonly sourceAddress: string;
+}
+
+export interface ServiceResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** May hold secrets: the transport does not keep it. */
+  readonly body: string;
+}
+
+export type ServiceHandler = (request: ServiceRequest) => Promise<ServiceResponse>;

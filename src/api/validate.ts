@@ -1,0 +1,194 @@
+/**
+ * The constraints of the model, checked as AWS does: all members, in the model's order, every violation in one
+ * ValidationException.
+ */
+import { kmsException } from './exceptions.ts';
+import type {
+  Entries,
+  InputShape,
+  ListShape,
+  Range,
+  Shape,
+  StringShape,
+  StructureShape,
+} from './shapes.ts';
+
+/** Longer values are cut in messages, so that no reply or audit record grows with its request. */
+const printedLengthMax = 4096;
+
+/** KeyId -> keyId: paths are in lowerCamelCase. */
+function lowerCamel(name: string): string {
+  return name.charAt(0).toLowerCase() + name.slice(1);
+}
+
+/** Unicode characters; a surrogate pair is one. */
+function characterCount(text: string): number {
+  let count = text.length;
+  for (let i = 0; i < text.length; i++) {
+    if ((text.charCodeAt(i) & 0xfc00) === 0xdc00) count--;
+  }
+  return count;
+}
+
+/** Takes one violated rule. */
+type Report = (rule: string) => void;
+
+function checkRange(value: number, range: Range | undefined, what: string, report: Report): void {
+  if (range?.max !== undefined && value > range.max) {
+    report(`Member must have ${what} less than or equal to ${range.max}`);
+  }
+  if (range?.min !== undefined && value < range.min) {
+    report(`Member must have ${what} greater than or equal to ${range.min}`);
+  }
+}
+
+/** AWS prints the set in no stable order; here it is the model's. */
+function enumRule(values: readonly string[]): string {
+  return `Member must satisfy enum value set: [${values.join(', ')}]`;
+}
+
+function patternRule(pattern: RegExp): string {
+  return `Member must satisfy regular expression pattern: ${pattern.source}`;
+}
+
+/** All rules of a string shape, kept or not: what AWS prints for a member of a list. */
+function rulesOf(shape: StringShape): string {
+  const rules: string[] = [];
+  if (shape.length?.max !== undefined) {
+    rules.push(`Member must have length less than or equal to ${shape.length.max}`);
+  }
+  if (shape.length?.min !== undefined) {
+    rules.push(`Member must have length greater than or equal to ${shape.length.min}`);
+  }
+  if (shape.pattern) rules.push(patternRule(shape.pattern));
+  if (shape.values) rules.push(enumRule(shape.values));
+  return rules.join(', ');
+}
+
+/** Reports the rules that a present value breaks. */
+function checkRules(value: unknown, shape: Shape, report: Report): void {
+  switch (shape.type) {
+    case 'string': {
+      const text = value as string;
+      if (shape.length) checkRange(characterCount(text), shape.length, 'length', report);
+      if (shape.pattern && !shape.pattern.test(text)) report(patternRule(shape.pattern));
+      if (shape.values && !shape.values.includes(text)) report(enumRule(shape.values));
+      return;
+    }
+    case 'blob':
+    case 'list':
+    case 'map':
+      checkRange((value as { length: number }).length, shape.length, 'length', report);
+      return;
+    case 'integer':
+      checkRange(value as number, shape.range, 'value', report);
+      return;
+    case 'boolean':
+    case 'timestamp':
+    case 'structure':
+      return;
+  }
+}
+
+function cut(text: string): string {
+  return text.length <= printedLengthMax ? text : `${text.slice(0, printedLengthMax)}...`;
+}
+
+function printed(value: unknown, shape: Shape): string {
+  if (shape.sensitive || shape.type === 'blob' || shape.type === 'structure') return 'Value';
+  if (shape.type === 'list') {
+    const { member } = shape;
+    if (member.sensitive || member.type !== 'string') return 'Value';
+    return `Value '${cut(`[${(value as readonly string[]).join(', ')}]`)}'`;
+  }
+  if (shape.type === 'map') {
+    const pairs = (value as Entries).map(([key, member]) => `${key}=${member}`);
+    return `Value '${cut(`{${pairs.join(', ')}}`)}'`;
+  }
+  return `Value '${cut(String(value))}'`;
+}
+
+/** A list of plain strings is told of as a whole, with all rules of its members. */
+function checkStrings(
+  members: readonly (string | null)[],
+  list: ListShape,
+  member: StringShape,
+  path: string,
+  details: string[],
+): void {
+  let isBroken = false;
+  for (const [i, text] of members.entries()) {
+    if (text === null) check(text, member, `${path}.${i + 1}.member`, details);
+    else {
+      checkRules(text, member, () => {
+        isBroken = true;
+      });
+    }
+  }
+  if (isBroken) {
+    details.push(
+      `${printed(members, list)} at '${path}' failed to satisfy constraint: Member must satisfy constraint: [${rulesOf(member)}]`,
+    );
+  }
+}
+
+function checkMembers(value: unknown, shape: Shape, path: string, details: string[]): void {
+  if (shape.type === 'structure') {
+    checkStructure(value as Members, shape, `${path}.`, details);
+  } else if (shape.type === 'map') {
+    for (const [key, member] of value as Entries) {
+      check(member, shape.value, `${path}.${cut(key)}.member`, details);
+    }
+  } else if (shape.type === 'list') {
+    const { member: memberShape } = shape;
+    if (memberShape.type === 'string') {
+      checkStrings(value as (string | null)[], shape, memberShape, path, details);
+      return;
+    }
+    for (const [i, member] of (value as unknown[]).entries()) {
+      check(member, memberShape, `${path}.${i + 1}.member`, details);
+    }
+  }
+}
+
+/** A value that has to be there: null breaks the first rule of all. */
+function check(value: unknown, shape: Shape, path: string, details: string[]): void {
+  if (value === null || value === undefined) {
+    details.push(`Value null at '${path}' failed to satisfy constraint: Member must not be null`);
+    return;
+  }
+  checkRules(value, shape, (rule) => {
+    details.push(`${printed(value, shape)} at '${path}' failed to satisfy constraint: ${rule}`);
+  });
+  checkMembers(value, shape, path, details);
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+function checkStructure(
+  value: Members,
+  shape: StructureShape,
+  prefix: string,
+  details: string[],
+): void {
+  for (const name in shape.members) {
+    const { shape: memberShape, required } = shape.members[name]!;
+    if (required || value[name] !== undefined) {
+      check(value[name], memberShape, prefix + lowerCamel(name), details);
+    }
+  }
+}
+
+/**
+ * Checks a parsed input against its shape.
+ * @throws KmsException ValidationException, `N validation error(s) detected: ...; ...`
+ */
+export function validate<T>(shape: InputShape<T>, input: T): void {
+  const details: string[] = [];
+  checkStructure(input as Members, shape, '', details);
+  if (details.length === 0) return;
+  throw kmsException(
+    'ValidationException',
+    `${details.length} validation error${details.length === 1 ? '' : 's'} detected: ${details.join('; ')}`,
+  );
+}

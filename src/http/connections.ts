@@ -1,0 +1,39 @@
+/**
+ * What the server remembers of each open connection: how many of its requests are in work, and whether it
+ * still takes new ones.
+ */
+import type { Duplex } from 'node:stream';
+
+export class Connection {
+  /** Requests that the handler has and has not answered. */
+  inWork = 0;
+  /** The last answer is on its way: what else arrives is not looked at. */
+  closing = false;
+  #whenIdle: (() => void) | undefined;
+
+  /** Calls `action` once nothing is in work. */
+  whenIdle(action: () => void): void {
+    if (this.inWork === 0) action();
+    else this.#whenIdle = action;
+  }
+
+  answered(): void {
+    this.inWork -= 1;
+    if (this.inWork > 0) return;
+    this.#whenIdle?.();
+    this.#whenIdle = undefined;
+  }
+}
+
+export class Connections {
+  readonly #connections = new WeakMap<Duplex, Connection>();
+
+  of(socket: Duplex): Connection {
+    let connection = this.#connections.get(socket);
+    if (connection === undefined) {
+      connection = new Connection();
+      this.#connections.set(socket, connection);
+    }
+    return connection;
+  }
+}
