@@ -1,0 +1,50 @@
+/**
+ * AuditLog: one line per request, refusals too. A single sequencer numbers all records of a data directory,
+ * whichever thread made them; `sequence` has no gaps and never goes back.
+ */
+
+/** What the pipeline knows of one request when it ends. Never holds plaintext, ciphertext or key material. */
+export interface AuditEvent {
+  /** UUID of the record. */
+  readonly eventId: string;
+  /** The reply's x-amzn-RequestId. */
+  readonly requestId: string;
+  /** Milliseconds since the epoch, wallClock. */
+  readonly timeMs: number;
+  readonly region: string;
+  /** KMS operation; absent when the target was not understood. */
+  readonly operation?: string;
+  readonly principal?: {
+    readonly type: string;
+    readonly arn: string;
+    readonly accountId: string;
+    readonly accessKeyId: string;
+  };
+  readonly sourceAddress?: string;
+  readonly userAgent?: string;
+  readonly readOnly?: boolean;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly responseElements?: Readonly<Record<string, unknown>>;
+  /** ARNs of the keys concerned. */
+  readonly resources?: readonly string[];
+  readonly errorCode?: string;
+  readonly errorMessage?: string;
+}
+
+/** The record could not be written (disk full, I/O error, log closed): whoever asked must fail closed. */
+export class AuditUnavailableError extends Error {
+  override readonly name = 'AuditUnavailableError';
+}
+
+export interface AuditLog {
+  /**
+   * Resolves when the record is in the log (written to the file; fsync by the log's own schedule).
+   * @throws AuditUnavailableError
+   */
+  append(event: AuditEvent): Promise<void>;
+}
+
+/** The text that rides in a store transaction (Transaction.audit): the event as one JSON object. */
+export function encodeAuditEvent(event: AuditEvent): string {
+  return JSON.stringify(event);
+}
