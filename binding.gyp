@@ -9,6 +9,11 @@
       'includes': ['native/flags.gypi'],
       'sources': ['<!@(node scripts/native-sources.mjs)'],
       'include_dirs': ['native'],
+      'conditions': [
+        ['OS=="linux"', {
+          'ldflags': ['-Wl,--version-script=<(module_root_dir)/native/addon/exports.map'],
+        }],
+      ],
     },
   ],
 }

@@ -1,6 +1,6 @@
 /**
- * Writes native/frame/commands.h and src/hsm/commands.ts from native/frame/commands.mjs. With --check it only compares
- * and exits 1 on a difference.
+ * Writes native/frame/commands.h, src/hsm/commands.ts and the table in docs/formats/frame.md from native/frame/commands.mjs.
+ * With --check it only compares and exits 1 on a difference.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -107,7 +107,11 @@ function header() {
   lines.push(
     rows.map(([name, row]) => `  X(${row.number}, ${name}, ${snake(name)})`).join(' \\\n'),
   );
-  lines.push('', '// X(mechanism, bytes): mechanisms whose parameter is that many bytes without a pointer.', '#define SR_FOR_EACH_OPAQUE_MECHANISM(X) \\');
+  lines.push(
+    '',
+    '// X(mechanism, bytes): mechanisms whose parameter is that many bytes without a pointer.',
+    '#define SR_FOR_EACH_OPAQUE_MECHANISM(X) \\',
+  );
   const opaque = Object.entries(table.mechanisms).filter(([, forms]) => forms.opaque !== undefined);
   lines.push(opaque.map(([name, forms]) => `  X(${name}, ${forms.opaque})`).join(' \\\n'));
   lines.push('', '}  // namespace strongroom::frame', '// clang-format on', '');
@@ -180,10 +184,30 @@ function module() {
   return lines.join('\n');
 }
 
+/** The document with its table of commands replaced. */
+function document() {
+  const text = readFileSync(join(root, 'docs/formats/frame.md'), 'utf8');
+  const [before, rest] = text.split(/(?<=<!-- commands: .* -->\n)/);
+  const after = rest.slice(rest.indexOf('<!-- end -->'));
+  const list = (fields) =>
+    Object.entries(fields)
+      .map(([name, type]) => `${name} ${type}`)
+      .join(', ') || '-';
+  const lines = rows.map(([name, row]) => {
+    const marks = ['session', 'partial', 'secret'].filter((mark) => row[mark]);
+    if (!row.sync) marks.push('async');
+    const calls = row.clause.startsWith('docs/') ? '-' : row.clause;
+    return `| ${row.number} | ${name} | ${marks.join(', ')} | ${list(row.request)} | ${list(row.response)} | ${calls} |`;
+  });
+  const head = ['| # | command | | request | response | calls |', '|---:|---|---|---|---|---|'];
+  return `${before}\n${[...head, ...lines].join('\n')}\n\n${after}`;
+}
+
 let stale = 0;
 for (const [path, text] of Object.entries({
   'native/frame/commands.h': header(),
   'src/hsm/commands.ts': module(),
+  'docs/formats/frame.md': document(),
 })) {
   const file = join(root, path);
   if (!process.argv.includes('--check')) {

@@ -44,7 +44,8 @@ const neighbours: Record<string, readonly string[]> = {
 
 /** Rooms of native/ and the first folder of what they may #include; `test` folders may include anything. */
 const nativeRooms: Record<string, readonly string[]> = {
-  cryptoki: ['cryptoki'],
+  // Headers for everybody; the entry points behind them are the token's.
+  cryptoki: ['cryptoki', 'token'],
   token: ['cryptoki', 'token', 'openssl'],
   // The dispatcher knows a token as a Cryptoki function list and nothing else: that is what lets another vendor's stand there.
   frame: ['cryptoki', 'frame'],
@@ -65,16 +66,21 @@ interface Import {
 function importsOf(file: string): Import[] {
   const code = readText(file).replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
   const patterns = [
-    /\bfrom\s*['"]([^'"]+)['"]/g,
-    /\bimport\s*\(?\s*['"]([^'"]+)['"]/g,
+    /^(?:import|export)\b[^;'"]*\bfrom\s*['"]([^'"]+)['"]/gm,
+    /^import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm,
     /\bnew URL\(\s*['"](\.[^'"]+)['"]/g,
   ];
-  return patterns
-    .flatMap((pattern) => [...code.matchAll(pattern)])
-    .map(([, name = '']) => ({
-      file,
-      target: name.startsWith('.') ? normalize(join(dirname(file), name)) : name,
-    }));
+  return (
+    patterns
+      .flatMap((pattern) => [...code.matchAll(pattern)])
+      .map(([, name, other]) => name ?? other ?? '')
+      // The addon is built, not imported: src/native/load.ts says where it is.
+      .filter((name) => !name.endsWith('.node'))
+      .map((name) => ({
+        file,
+        target: name.startsWith('.') ? normalize(join(dirname(file), name)) : name,
+      }))
+  );
 }
 
 const files = projectFiles();

@@ -1,0 +1,8 @@
+/** Names of variants that appear in several cases and in the goals. */
+export const C_LOOP = 'C loop over EVP';
+export const TOKEN = 'token, Cryptoki in C';
+export const TOKEN_MESSAGE = 'token, Cryptoki in C, message';
+export const SYNC = 'TypeScript, session.sync';
+export const AWAITED = 'TypeScript, awaited session';
+export const NODE = 'node:crypto';
+export const NOBLE = 'noble';

@@ -1,0 +1,170 @@
+/**
+ * What is measured: the C loops, and a token in this process with the keys that the C loops and the other libraries
+ * have, too. Keys and inputs are fixed; nothing here is secret.
+ */
+import { createRequire } from 'node:module';
+import type { ObjectHandle, Session, SyncSession } from '../src/hsm/index.ts';
+import { openDevice } from '../src/link/in-process.ts';
+import type { Variant } from './runner.ts';
+
+/** Exports of bench/native: each loop does its work `count` times and leaves the last result in the last buffer. */
+export interface Loops {
+  /** Processor time of this thread so far. */
+  threadNanoseconds(): number;
+  evpGcmSeal(
+    count: number,
+    key: Uint8Array,
+    iv: Uint8Array,
+    aad: Uint8Array,
+    data: Uint8Array,
+    out: Uint8Array,
+  ): void;
+  evpHmac(count: number, key: Uint8Array, data: Uint8Array, out: Uint8Array): void;
+  evpRandom(count: number, out: Uint8Array): void;
+  evpBufferedRandom(count: number, out: Uint8Array): void;
+  evpDeriveSeal(
+    count: number,
+    key: Uint8Array,
+    aad: Uint8Array,
+    data: Uint8Array,
+    out: Uint8Array,
+  ): void;
+  tokenOpen(aesKey: Uint8Array, secret: Uint8Array): void;
+  tokenEncrypt(
+    count: number,
+    iv: Uint8Array,
+    aad: Uint8Array,
+    data: Uint8Array,
+    out: Uint8Array,
+  ): void;
+  tokenEncryptMessage(
+    count: number,
+    iv: Uint8Array,
+    aad: Uint8Array,
+    data: Uint8Array,
+    out: Uint8Array,
+  ): void;
+  tokenSign(count: number, data: Uint8Array, out: Uint8Array): void;
+  tokenRandom(count: number, out: Uint8Array): void;
+  tokenDeriveSeal(count: number, aad: Uint8Array, data: Uint8Array, out: Uint8Array): void;
+}
+
+/** `length` bytes that are neither equal nor random. */
+export const pattern = (length: number, seed: number): Buffer =>
+  Buffer.from(Uint8Array.from({ length }, (_, index) => (index * 7 + seed * 31) & 0xff));
+
+export const aesKey: Buffer = pattern(32, 1);
+/** Of the HMAC key and the sealing key. */
+export const secret: Buffer = pattern(32, 2);
+export const iv: Buffer = pattern(12, 3);
+export const aad: Buffer = pattern(32, 4);
+
+export interface Subjects extends AsyncDisposable {
+  readonly loops: Loops;
+  readonly session: Session;
+  readonly sync: SyncSession;
+  readonly aes: ObjectHandle;
+  readonly mac: ObjectHandle;
+  readonly sealing: ObjectHandle;
+}
+
+/** @param addon path of the bench's addon */
+export async function openSubjects(addon: string): Promise<Subjects> {
+  const loops = createRequire(import.meta.url)(addon) as Loops;
+  loops.tokenOpen(aesKey, secret);
+
+  const device = await openDevice({
+    flashDirectory: null,
+    slotCount: 1,
+    create: true,
+    pinIterations: 1,
+  });
+  const [slot] = await device.slots();
+  if (slot === undefined) throw new Error('the device has no slot');
+  await slot.initToken('bench SO PIN', 'bench');
+  const session = await slot.openSession({ readWrite: true });
+  await session.login('so', 'bench SO PIN');
+  await session.initPin('bench PIN');
+  await session.logout();
+  await session.login('user', 'bench PIN');
+  if (session.sync === undefined) throw new Error('the link cannot execute on this thread');
+
+  const key = {
+    CKA_CLASS: 'CKO_SECRET_KEY',
+    CKA_TOKEN: false,
+    CKA_SENSITIVE: true,
+    CKA_EXTRACTABLE: false,
+  } as const;
+  return {
+    loops,
+    session,
+    sync: session.sync,
+    aes: await session.createObject({
+      ...key,
+      CKA_KEY_TYPE: 'CKK_AES',
+      CKA_ENCRYPT: true,
+      CKA_VALUE: aesKey,
+    }),
+    mac: await session.createObject({
+      ...key,
+      CKA_KEY_TYPE: 'CKK_GENERIC_SECRET',
+      CKA_SIGN: true,
+      CKA_VALUE: secret,
+    }),
+    sealing: await session.createObject({
+      ...key,
+      CKA_KEY_TYPE: 'CKK_GENERIC_SECRET',
+      CKA_DERIVE: true,
+      CKA_VALUE: secret,
+    }),
+    [Symbol.asyncDispose]: () => device.close(),
+  };
+}
+
+/** A loop in C. `out` receives its result. */
+export function loop(
+  name: string,
+  out: Uint8Array,
+  run: (count: number) => void,
+  check = same,
+): Variant {
+  return {
+    name,
+    proof: () => {
+      out.fill(0);
+      run(1);
+      return check(out);
+    },
+    run,
+  };
+}
+
+/** A synchronous call in JavaScript. `check` turns its result into what is compared, outside the timing. */
+export function call(name: string, once: () => Uint8Array): Variant;
+export function call<T>(name: string, once: () => T, check: (result: T) => Uint8Array): Variant;
+export function call(
+  name: string,
+  once: () => unknown,
+  check: (result: never) => Uint8Array = same,
+): Variant {
+  return {
+    name,
+    proof: () => check(once() as never),
+    run(count) {
+      for (let i = 0; i < count; i += 1) once();
+    },
+  };
+}
+
+/** A call in JavaScript that is awaited each time. */
+export function awaited(name: string, once: () => Promise<Uint8Array>, check = same): Variant {
+  return {
+    name,
+    proof: async () => check(await once()),
+    async run(count) {
+      for (let i = 0; i < count; i += 1) await once();
+    },
+  };
+}
+
+const same = (output: Uint8Array): Uint8Array => output;

@@ -1,0 +1,35 @@
+// module.h: a Cryptoki function list of any version, seen as the newest: what an older list lacks
+// answers CKR_FUNCTION_NOT_SUPPORTED. With our own token the vendor interface stands beside it.
+#pragma once
+
+#include <cstring>
+
+#include "cryptoki/vendor.h"
+
+namespace strongroom::frame {
+
+struct Module {
+  CK_FUNCTION_LIST_3_2 list{};
+  const SR_FUNCTION_LIST* vendor = nullptr;
+
+  // functions is a CK_FUNCTION_LIST, _3_0 or _3_2 as its version says; vendor may be null.
+  explicit Module(const void* functions, const SR_FUNCTION_LIST* vendor_functions = nullptr)
+      : vendor(vendor_functions) {
+    CK_VERSION version;
+    std::memcpy(&version, functions, sizeof version);
+    const bool three = version.major > 2;
+    const bool three_two = version.major > 3 || (version.major == 3 && version.minor >= 2);
+    std::memcpy(static_cast<void*>(&list), functions,
+                three_two ? sizeof(CK_FUNCTION_LIST_3_2)
+                : three   ? sizeof(CK_FUNCTION_LIST_3_0)
+                          : sizeof(CK_FUNCTION_LIST));
+  }
+};
+
+// Calls a function that may be missing.
+template <class... Parameters, class... Arguments>
+CK_RV invoke(CK_RV (*function)(Parameters...), Arguments... arguments) {
+  return function != nullptr ? function(arguments...) : CKR_FUNCTION_NOT_SUPPORTED;
+}
+
+}  // namespace strongroom::frame

@@ -1,0 +1,59 @@
+// Ceremonies, status and self-tests: the vendor interface (cryptoki/vendor.h).
+#include <string>
+
+#include "frame/call.h"
+
+namespace strongroom::frame {
+
+CK_RV mark_trusted(Call& call) {
+  const Bytes unique_id = call.in.bytes();
+  if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;
+  if (call.module.vendor == nullptr) return CKR_FUNCTION_NOT_SUPPORTED;
+  return call.module.vendor->SR_MarkTrusted(call.native(), input(unique_id), unique_id.size());
+}
+
+CK_RV get_device_status(Call& call) {
+  if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;
+  if (call.module.vendor == nullptr) return CKR_FUNCTION_NOT_SUPPORTED;
+  SR_DEVICE_STATUS status{};
+  status.ulSize = sizeof status;
+  const CK_RV rv = call.module.vendor->SR_GetDeviceStatus(call.application.device(), &status);
+  if (rv != CKR_OK) return rv;
+  call.out.u32(status.bErrorState);
+  call.out.u32(status.bMemoryLocked);
+  call.out.bytes({status.failedSelfTest, sizeof status.failedSelfTest});
+  for (const CK_ULONG count :
+       {status.ulApplicationCount, status.ulSessionCount, status.ulSessionObjectCount,
+        status.ulTokenObjectCount, status.ulFlashBytes}) {
+    call.out.u64(count);
+  }
+  return CKR_OK;
+}
+
+CK_RV get_self_tests(Call& call) {
+  if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;
+  if (call.module.vendor == nullptr) return CKR_FUNCTION_NOT_SUPPORTED;
+  std::vector<CK_UTF8CHAR> text;
+  CK_RV rv;
+  CK_ULONG length = 0;
+  do {  // the report changes when a test runs meanwhile
+    rv = call.module.vendor->SR_GetSelfTests(nullptr, &length);
+    if (rv != CKR_OK) return rv;
+    text.resize(length + 1);
+    length = text.size();
+    rv = call.module.vendor->SR_GetSelfTests(text.data(), &length);
+  } while (rv == CKR_BUFFER_TOO_SMALL);
+  if (rv == CKR_OK) call.out.bytes({text.data(), length});
+  return rv;
+}
+
+CK_RV fail_self_test(Call& call) {
+  const Bytes name = call.in.bytes();
+  if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;
+  if (call.module.vendor == nullptr) return CKR_FUNCTION_NOT_SUPPORTED;
+  if (name.empty()) return call.module.vendor->SR_FailSelfTest(nullptr);
+  const std::string text(reinterpret_cast<const char*>(name.data()), name.size());
+  return call.module.vendor->SR_FailSelfTest(text.c_str());
+}
+
+}  // namespace strongroom::frame

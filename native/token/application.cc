@@ -1,0 +1,213 @@
+#include "token/application.h"
+
+#include "token/library.h"
+
+namespace strongroom::token {
+
+void Operation::end() {
+  kind = Kind::kNone;
+  key.reset();
+  iv.clear();
+  aad.clear();
+  found.clear();
+  next = 0;
+  // A rare large operation does not keep its room for ever.
+  constexpr std::size_t kKept = 65536;
+  if (aad.capacity() > kKept) aad.shrink_to_fit();
+  if (found.capacity() > kKept) found.shrink_to_fit();
+}
+
+Session::Session(CK_SESSION_HANDLE its_handle, std::shared_ptr<Application> its_application,
+                 ApplicationSlot& its_place, Slot& its_slot, bool its_read_write)
+    : handle(its_handle),
+      application(std::move(its_application)),
+      place(its_place),
+      slot(its_slot),
+      read_write(its_read_write) {}
+
+CK_STATE Session::state() const {
+  switch (place.role()) {
+    case Role::kUser:
+      return read_write ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS;
+    case Role::kSo:
+      return CKS_RW_SO_FUNCTIONS;
+    case Role::kNone:
+      break;
+  }
+  return read_write ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION;
+}
+
+CK_OBJECT_HANDLE ApplicationSlot::handle_of(const Object& object) const {
+  const std::uint64_t base = object.identity->handle;
+  return object.is_private ? base | tag_of(login()) << kHandleBits : base;
+}
+
+std::shared_ptr<const Object> ApplicationSlot::find(CK_OBJECT_HANDLE handle,
+                                                    const Application& application) const {
+  auto object = Library::instance().objects.find(handle);
+  if (!object || object->identity->slot != &slot) return nullptr;
+  if (!object->on_token && object->identity->application != &application) return nullptr;
+  std::uint64_t tag = 0;
+  if (object->is_private) {
+    const std::uint32_t now = login();
+    if (role_of(now) != Role::kUser) return nullptr;
+    tag = tag_of(now);
+  }
+  return handle >> kHandleBits == tag ? object : nullptr;
+}
+
+void ApplicationSlot::log_in(Role role, std::shared_ptr<algorithms::Key> key) {
+  object_key = std::move(key);
+  login_.store((login() & ~std::uint32_t{3}) | static_cast<std::uint32_t>(role),
+               std::memory_order_release);
+}
+
+void ApplicationSlot::log_out() {
+  const Role role_before = role();
+  if (role_before == Role::kNone) return;
+  login_.store((login() & ~std::uint32_t{3}) + 4, std::memory_order_release);
+  object_key.reset();
+  if (role_before != Role::kUser) return;
+  auto& library = Library::instance();
+  for (CK_SESSION_HANDLE handle : sessions) {
+    const auto session = library.sessions.find(handle);
+    if (!session) continue;
+    std::erase_if(session->objects, [&](std::uint64_t object_handle) {
+      const auto object = library.objects.find(object_handle);
+      if (object && !object->is_private) return false;
+      if (object) object->identity->destroyed.store(true, std::memory_order_release);
+      library.objects.take(object_handle);
+      return true;
+    });
+  }
+  slot.user_left();
+}
+
+Application::Application(std::shared_ptr<Device> its_device) : device(std::move(its_device)) {
+  for (std::size_t i = 0; i < device->slot_count(); ++i) {
+    places_.push_back(std::make_unique<ApplicationSlot>(device->slot(i)));
+  }
+}
+
+CK_RV Application::open_session(std::size_t slot_index, CK_FLAGS flags, CK_SESSION_HANDLE* handle) {
+  if (!(flags & CKF_SERIAL_SESSION)) return CKR_SESSION_PARALLEL_NOT_SUPPORTED;
+  if (flags & CKF_ASYNC_SESSION) return CKR_SESSION_ASYNC_NOT_SUPPORTED;
+  const bool read_write = (flags & CKF_RW_SESSION) != 0;
+  ApplicationSlot& its_place = place(slot_index);
+  if (const CK_RV rv = its_place.slot.admit_session(read_write); rv != CKR_OK) return rv;
+
+  auto& library = Library::instance();
+  const auto open = [&]() -> CK_RV {
+    std::lock_guard lock(its_place.mutex);
+    if (closed_.load(std::memory_order_acquire)) return CKR_ARGUMENTS_BAD;
+    if (!read_write && its_place.role() == Role::kSo) return CKR_SESSION_READ_WRITE_SO_EXISTS;
+    const std::uint64_t number = library.sessions.reserve();
+    if (number == 0) return CKR_SESSION_COUNT;
+    its_place.sessions.insert(number);
+    if (!read_write) ++its_place.read_only_sessions;
+    library.sessions.put(number, std::make_shared<Session>(number, shared_from_this(), its_place,
+                                                           its_place.slot, read_write));
+    *handle = number;
+    return CKR_OK;
+  };
+  const CK_RV rv = open();
+  if (rv != CKR_OK) its_place.slot.release_session(read_write);
+  return rv;
+}
+
+CK_RV close_session(CK_SESSION_HANDLE handle) {
+  auto& library = Library::instance();
+  const auto session = library.sessions.take(handle);
+  if (!session) return CKR_SESSION_HANDLE_INVALID;
+  {
+    std::lock_guard lock(session->place.mutex);
+    session->closed.store(true, std::memory_order_release);
+    session->place.sessions.erase(handle);
+    if (!session->read_write) --session->place.read_only_sessions;
+    for (std::uint64_t object_handle : session->objects) {
+      if (const auto object = library.objects.take(object_handle)) {
+        object->identity->destroyed.store(true, std::memory_order_release);
+      }
+    }
+    session->objects.clear();
+    // An application without a session is logged out (5.6.3).
+    if (session->place.sessions.empty()) session->place.log_out();
+  }
+  session->slot.release_session(session->read_write);
+  return CKR_OK;
+}
+
+void Application::close_all_sessions(std::size_t slot_index) {
+  std::vector<CK_SESSION_HANDLE> handles;
+  {
+    std::lock_guard lock(place(slot_index).mutex);
+    handles.assign(place(slot_index).sessions.begin(), place(slot_index).sessions.end());
+  }
+  for (CK_SESSION_HANDLE handle : handles) close_session(handle);
+}
+
+void Application::close() {
+  closed_.store(true, std::memory_order_release);
+  for (std::size_t i = 0; i < places_.size(); ++i) close_all_sessions(i);
+}
+
+std::size_t Application::session_count() {
+  std::size_t count = 0;
+  for (auto& each : places_) {
+    std::lock_guard lock(each->mutex);
+    count += each->sessions.size();
+  }
+  return count;
+}
+
+std::size_t Application::session_object_count() {
+  std::size_t count = 0;
+  for (auto& each : places_) {
+    std::lock_guard lock(each->mutex);
+    for (CK_SESSION_HANDLE handle : each->sessions) {
+      if (const auto session = Library::instance().sessions.find(handle))
+        count += session->objects.size();
+    }
+  }
+  return count;
+}
+
+CK_RV add_session_object(Session& session, std::shared_ptr<Object> object,
+                         CK_OBJECT_HANDLE* handle) {
+  auto& library = Library::instance();
+  std::lock_guard lock(session.place.mutex);
+  if (session.closed.load(std::memory_order_acquire)) return CKR_SESSION_HANDLE_INVALID;
+  if (object->is_private && session.place.role() != Role::kUser) return CKR_USER_NOT_LOGGED_IN;
+  const std::uint64_t number = library.objects.reserve();
+  if (number == 0) return CKR_DEVICE_MEMORY;
+  object->identity->handle = number;
+  object->identity->slot = &session.slot;
+  object->identity->application = session.application.get();
+  object->identity->session = session.handle;
+  session.objects.insert(number);
+  *handle = session.place.handle_of(*object);
+  library.objects.put(number, std::move(object));
+  return CKR_OK;
+}
+
+bool remove_session_object(Session& session, const Object& object) {
+  auto& library = Library::instance();
+  std::lock_guard lock(session.place.mutex);
+  if (const auto owner = library.sessions.find(object.identity->session))
+    owner->objects.erase(object.identity->handle);
+  const bool taken = library.objects.take(object.identity->handle) != nullptr;
+  if (taken) object.identity->destroyed.store(true, std::memory_order_release);
+  return taken;
+}
+
+void list_session_objects(Session& session, std::vector<std::uint64_t>* handles) {
+  auto& library = Library::instance();
+  std::lock_guard lock(session.place.mutex);
+  for (CK_SESSION_HANDLE handle : session.place.sessions) {
+    if (const auto owner = library.sessions.find(handle)) {
+      handles->insert(handles->end(), owner->objects.begin(), owner->objects.end());
+    }
+  }
+}
+
+}  // namespace strongroom::token

@@ -1,0 +1,81 @@
+// application.h: one client of a device. PKCS#11 lets all sessions an application has with a token
+// share one login; ApplicationSlot is that share.
+#pragma once
+
+#include <array>
+#include <unordered_set>
+
+#include "token/session.h"
+
+namespace strongroom::token {
+
+class Device;
+
+enum class Role : std::uint32_t { kNone = 0, kUser = 1, kSo = 2 };
+
+class ApplicationSlot {
+ public:
+  explicit ApplicationSlot(Slot& its_slot) : slot(its_slot) {}
+  Slot& slot;
+
+  // Role in bits 0 and 1, above it the number of logouts so far. Read without a lock on every use
+  // of a key.
+  std::uint32_t login() const { return login_.load(std::memory_order_acquire); }
+  static Role role_of(std::uint32_t login) { return static_cast<Role>(login & 3); }
+  Role role() const { return role_of(login()); }
+
+  // Private objects' handles carry a tag of the login they were given under: C_Logout makes them
+  // invalid for good (5.6.9; the tag repeats after 1,048,575 logouts of one application).
+  static std::uint64_t tag_of(std::uint32_t login) { return (login >> 2) % 0xFFFFF + 1; }
+  CK_OBJECT_HANDLE handle_of(const Object& object) const;
+  // The object a handle names for this application now; null: no such thing, or not to be seen.
+  std::shared_ptr<const Object> find(CK_OBJECT_HANDLE handle, const Application& application) const;
+
+  std::mutex mutex;  // guards everything below; held for moments only
+  std::unordered_set<CK_SESSION_HANDLE> sessions;
+  std::size_t read_only_sessions = 0;
+  std::shared_ptr<algorithms::Key> object_key;  // the token object key, while logged in
+
+  // With mutex held.
+  void log_in(Role role, std::shared_ptr<algorithms::Key> key);
+  // Ends the login, destroys private session objects. Slot::user_left is called for a user.
+  void log_out();
+
+ private:
+  std::atomic<std::uint32_t> login_{0};
+};
+
+class Application : public std::enable_shared_from_this<Application> {
+ public:
+  explicit Application(std::shared_ptr<Device> device);
+
+  const std::shared_ptr<Device> device;
+  std::array<std::uint8_t, SR_ATTACH_ID_BYTES> attach_id{};
+  CK_ULONG references = 1;  // guarded by the library's mutex
+
+  ApplicationSlot& place(std::size_t slot_index) { return *places_[slot_index]; }
+
+  CK_RV open_session(std::size_t slot_index, CK_FLAGS flags, CK_SESSION_HANDLE* handle);
+  void close_all_sessions(std::size_t slot_index);
+  void close();  // no session can be opened afterwards
+  std::size_t session_count();
+  std::size_t session_object_count();
+
+ private:
+  std::vector<std::unique_ptr<ApplicationSlot>> places_;
+  std::atomic<bool> closed_{false};
+};
+
+CK_RV close_session(CK_SESSION_HANDLE handle);
+
+// Publishes a session object of this session. CKR_SESSION_HANDLE_INVALID: closed meanwhile;
+// CKR_USER_NOT_LOGGED_IN: the object is private and the user has gone.
+CK_RV add_session_object(Session& session, std::shared_ptr<Object> object,
+                         CK_OBJECT_HANDLE* handle);
+// Any session of the application may destroy what another of its sessions made. False: it was gone
+// already.
+bool remove_session_object(Session& session, const Object& object);
+// Base handles of the application's session objects in this slot.
+void list_session_objects(Session& session, std::vector<std::uint64_t>* handles);
+
+}  // namespace strongroom::token

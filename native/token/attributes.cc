@@ -1,0 +1,136 @@
+#include "token/attributes.h"
+
+#include <algorithm>
+
+namespace strongroom::token {
+namespace {
+
+using enum AttributeKind;
+using enum Mutability;
+
+// Ascending by type. CKA_TRUSTED is settable in name only: templates.cc refuses CK_TRUE.
+constexpr AttributeRow kRows[] = {
+    {CKA_CLASS, kUlong, kAnyClass, kAnyOrigin, kNever},
+    {CKA_TOKEN, kBool, kAnyClass, kAnyOrigin, kNever},
+    {CKA_PRIVATE, kBool, kAnyClass, kAnyOrigin, kNever},
+    {CKA_LABEL, kBytes, kAnyClass, kAnyOrigin, kFree},
+    {CKA_UNIQUE_ID, kBytes, kAnyClass, 0, kNever},
+    {CKA_APPLICATION, kBytes, kData, kAnyOrigin, kFree},
+    {CKA_VALUE, kBytes, kAnyClass, kCreate, kNever},
+    {CKA_OBJECT_ID, kBytes, kData, kAnyOrigin, kFree},
+    {CKA_TRUSTED, kBool, kSecretKey, kAnyOrigin, kNever},
+    {CKA_KEY_TYPE, kUlong, kSecretKey, kAnyOrigin, kNever},
+    {CKA_ID, kBytes, kSecretKey, kAnyOrigin, kFree},
+    {CKA_SENSITIVE, kBool, kSecretKey, kAnyOrigin, kOnlyToTrue},
+    {CKA_ENCRYPT, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_DECRYPT, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_WRAP, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_UNWRAP, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_SIGN, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_VERIFY, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_DERIVE, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_START_DATE, kDate, kSecretKey, kAnyOrigin, kFree},
+    {CKA_END_DATE, kDate, kSecretKey, kAnyOrigin, kFree},
+    {CKA_VALUE_LEN, kUlong, kSecretKey, kGenerate | kDerive, kNever},
+    {CKA_EXTRACTABLE, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_LOCAL, kBool, kSecretKey, 0, kNever},
+    {CKA_NEVER_EXTRACTABLE, kBool, kSecretKey, 0, kNever},
+    {CKA_ALWAYS_SENSITIVE, kBool, kSecretKey, 0, kNever},
+    {CKA_KEY_GEN_MECHANISM, kUlong, kSecretKey, 0, kNever},
+    {CKA_MODIFIABLE, kBool, kAnyClass, kAnyOrigin, kNever},
+    {CKA_COPYABLE, kBool, kAnyClass, kAnyOrigin, kOnlyToFalse},
+    {CKA_DESTROYABLE, kBool, kAnyClass, kAnyOrigin, kNever},
+    {CKA_WRAP_WITH_TRUSTED, kBool, kSecretKey, kAnyOrigin, kOnlyToTrue},
+    {CKA_WRAP_TEMPLATE, kTemplate, kSecretKey, kAnyOrigin, kNever},
+    {CKA_UNWRAP_TEMPLATE, kTemplate, kSecretKey, kAnyOrigin, kNever},
+    {CKA_DERIVE_TEMPLATE, kTemplate, kSecretKey, kAnyOrigin, kNever},
+    {CKA_ALLOWED_MECHANISMS, kMechanisms, kSecretKey, kAnyOrigin, kNever},
+};
+static_assert(std::is_sorted(std::begin(kRows), std::end(kRows),
+                             [](const AttributeRow& a, const AttributeRow& b) {
+                               return a.type < b.type;
+                             }));
+
+}  // namespace
+
+const AttributeRow* attribute_row(CK_ATTRIBUTE_TYPE type) {
+  const auto* row =
+      std::lower_bound(std::begin(kRows), std::end(kRows), type,
+                       [](const AttributeRow& a, CK_ATTRIBUTE_TYPE b) { return a.type < b; });
+  return row != std::end(kRows) && row->type == type ? row : nullptr;
+}
+
+std::span<const AttributeRow> attribute_rows() { return kRows; }
+
+const Attribute* AttributeSet::find(CK_ATTRIBUTE_TYPE type) const {
+  const auto item =
+      std::lower_bound(items_.begin(), items_.end(), type,
+                       [](const Attribute& a, CK_ATTRIBUTE_TYPE b) { return a.type < b; });
+  return item != items_.end() && item->type == type ? &*item : nullptr;
+}
+
+bool AttributeSet::is_true(CK_ATTRIBUTE_TYPE type) const {
+  const Attribute* item = find(type);
+  return item && item->value.size() == 1 && item->value[0] != 0;
+}
+
+std::optional<CK_ULONG> AttributeSet::number(CK_ATTRIBUTE_TYPE type) const {
+  const Attribute* item = find(type);
+  if (!item || item->value.size() != sizeof(std::uint64_t)) return std::nullopt;
+  return load_le<std::uint64_t>(item->bytes().data());
+}
+
+void AttributeSet::set(CK_ATTRIBUTE_TYPE type, Bytes value) {
+  const auto item =
+      std::lower_bound(items_.begin(), items_.end(), type,
+                       [](const Attribute& a, CK_ATTRIBUTE_TYPE b) { return a.type < b; });
+  std::string bytes(reinterpret_cast<const char*>(value.data()), value.size());
+  if (item != items_.end() && item->type == type) {
+    item->value = std::move(bytes);
+  } else {
+    items_.insert(item, {type, std::move(bytes)});
+  }
+}
+
+void AttributeSet::set_bool(CK_ATTRIBUTE_TYPE type, bool value) {
+  const std::uint8_t byte = value ? CK_TRUE : CK_FALSE;
+  set(type, {&byte, 1});
+}
+
+void AttributeSet::set_number(CK_ATTRIBUTE_TYPE type, CK_ULONG value) {
+  std::uint8_t bytes[sizeof(std::uint64_t)];
+  store_le(bytes, std::uint64_t{value});
+  set(type, bytes);
+}
+
+std::size_t AttributeSet::encoded_length() const {
+  std::size_t length = 0;
+  for (const Attribute& item : items_) length += 8 + item.value.size();
+  return length;
+}
+
+void AttributeSet::encode(Writer& out) const {
+  for (const Attribute& item : items_) {
+    out.integer(static_cast<std::uint32_t>(item.type));
+    out.integer(static_cast<std::uint32_t>(item.value.size()));
+    out.bytes(item.bytes());
+  }
+}
+
+std::string AttributeSet::encoded() const {
+  std::string bytes(encoded_length(), '\0');
+  Writer out({reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()});
+  encode(out);
+  return bytes;
+}
+
+AttributeSet decode_template(Bytes in) {
+  AttributeSet set;
+  decode_attributes(in, [&](CK_ATTRIBUTE_TYPE type, Bytes value) {
+    set.set(type, value);
+    return true;
+  });
+  return set;
+}
+
+}  // namespace strongroom::token

@@ -1,0 +1,109 @@
+// attributes.h: what the token knows about each attribute (PKCS#11 v3.2, section 4), one row each,
+// and the container an object keeps them in. CKA_VALUE is never in it: key bytes live elsewhere.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "token/encoding.h"
+#include "token/secure_memory.h"
+
+namespace strongroom::token {
+
+enum class AttributeKind : std::uint8_t {
+  kBool,        // one byte, CK_TRUE or CK_FALSE
+  kUlong,       // CK_ULONG; kept as 8 bytes, little endian
+  kBytes,       // any length
+  kDate,        // empty or 8 digits
+  kMechanisms,  // CK_MECHANISM_TYPE array; kept as 8 bytes each, little endian
+  kTemplate,    // CK_ATTRIBUTE array; kept in AttributeSet's encoding
+};
+
+// Where an object comes from; a row says whose template may name the attribute.
+enum Origin : std::uint8_t {
+  kCreate = 1,
+  kGenerate = 2,
+  kUnwrap = 4,
+  kDerive = 8,
+  kAnyOrigin = 15
+};
+
+// Object classes, as a mask.
+enum ClassMask : std::uint8_t { kData = 1, kSecretKey = 2, kAnyClass = 3 };
+
+// What C_SetAttributeValue may do.
+enum class Mutability : std::uint8_t { kNever, kFree, kOnlyToTrue, kOnlyToFalse };
+
+struct AttributeRow {
+  CK_ATTRIBUTE_TYPE type;
+  AttributeKind kind;
+  ClassMask classes;
+  std::uint8_t settable;  // Origin mask
+  Mutability mutability;
+};
+
+const AttributeRow* attribute_row(CK_ATTRIBUTE_TYPE type);  // null: not an attribute of this token
+std::span<const AttributeRow> attribute_rows();
+
+struct Attribute {
+  CK_ATTRIBUTE_TYPE type;
+  std::string value;  // short values (flags, numbers) stay inside it
+  Bytes bytes() const {
+    return {reinterpret_cast<const std::uint8_t*>(value.data()), value.size()};
+  }
+};
+
+// AttributeSet: attributes by type, ascending. Its encoding is, for each, u32 type, u32 length,
+// value, all integers little endian; templates nest by the same encoding.
+class AttributeSet {
+ public:
+  const Attribute* find(CK_ATTRIBUTE_TYPE type) const;
+  bool has(CK_ATTRIBUTE_TYPE type) const { return find(type) != nullptr; }
+  bool is_true(CK_ATTRIBUTE_TYPE type) const;  // false when absent
+  std::optional<CK_ULONG> number(CK_ATTRIBUTE_TYPE type) const;
+
+  void set(CK_ATTRIBUTE_TYPE type, Bytes value);
+  void set_bool(CK_ATTRIBUTE_TYPE type, bool value);
+  void set_number(CK_ATTRIBUTE_TYPE type, CK_ULONG value);
+  void set_default(CK_ATTRIBUTE_TYPE type, bool value) {
+    if (!has(type)) set_bool(type, value);
+  }
+
+  bool empty() const { return items_.empty(); }
+  std::size_t size() const { return items_.size(); }
+  auto begin() const { return items_.begin(); }
+  auto end() const { return items_.end(); }
+
+  std::size_t encoded_length() const;
+  void encode(Writer& out) const;
+  std::string encoded() const;
+
+ private:
+  std::vector<Attribute> items_;
+};
+
+// decode_attributes calls visit(type, value) for each; false: malformed, or visit said so.
+template <class Visit>
+bool decode_attributes(Bytes in, Visit visit) {
+  Reader reader(in);
+  while (!reader.empty()) {
+    std::uint32_t type;
+    std::uint32_t length;
+    Bytes value;
+    if (!reader.integer(&type) || !reader.integer(&length) || !reader.bytes(length, &value))
+      return false;
+    if (!visit(CK_ATTRIBUTE_TYPE{type}, value)) return false;
+  }
+  return true;
+}
+
+// A nested template as a set. It was checked when it was stored.
+AttributeSet decode_template(Bytes in);
+
+inline bool equal(Bytes a, Bytes b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
+}
+
+}  // namespace strongroom::token

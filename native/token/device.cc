@@ -1,0 +1,68 @@
+#include "token/device.h"
+
+#include "token/self_test/self_test.h"
+
+namespace strongroom::token {
+namespace {
+
+constexpr char kMemoryDirectory[] = "flash";
+
+}  // namespace
+
+Device::Device(const SR_DEVICE_CONFIG& config, CK_ULONG its_number)
+    : number(its_number),
+      max_sessions(config.ulMaxSessionCount != 0 ? config.ulMaxSessionCount : kSessionsDefault),
+      pin_iterations(config.ulPinIterations != 0
+                         ? static_cast<std::uint32_t>(config.ulPinIterations)
+                         : kPinIterationsDefault) {}
+
+Device::~Device() = default;
+
+CK_RV Device::open(const SR_DEVICE_CONFIG& config, CK_ULONG number, std::shared_ptr<Device>* out) {
+  const bool in_memory = !config.pFlashDirectory;
+  if (!in_memory && !config.pRootDirectory) return CKR_ARGUMENTS_BAD;
+  if (config.ulSlotCount < 1 || config.ulSlotCount > kSlotsMax) return CKR_ARGUMENTS_BAD;
+  const CK_ULONG fewest = in_memory ? 1 : kPinIterationsMin;
+  if (config.ulPinIterations != 0 &&
+      (config.ulPinIterations < fewest || config.ulPinIterations > 0x7FFFFFFF)) {
+    return CKR_ARGUMENTS_BAD;
+  }
+  if (config.bCreate > CK_TRUE) return CKR_ARGUMENTS_BAD;
+  if (!initialise_secure_memory()) return CKR_HOST_MEMORY;
+  if (const CK_RV rv = self_test::integrity(); rv != CKR_OK) return rv;
+
+  std::shared_ptr<Device> device(new Device(config, number));
+  CK_RV rv;
+  if (in_memory) {
+    device->memory_ = flash::memory_file_system();
+    rv = flash::Flash::open(*device->memory_, kMemoryDirectory, flash::memory_root_secret(),
+                            config.bCreate == CK_TRUE, &device->flash_);
+  } else {
+    auto& files = flash::posix_file_system();
+    rv = flash::Flash::open(files, config.pFlashDirectory,
+                            flash::file_root_secret(files, config.pRootDirectory),
+                            config.bCreate == CK_TRUE, &device->flash_);
+  }
+  if (rv != CKR_OK) return rv;
+  for (std::uint32_t index = 0; index < config.ulSlotCount; ++index) {
+    device->slots_.push_back(std::make_unique<Slot>(*device, index, number << 8 | index));
+  }
+  // Records of slots beyond the count stay in flash, out of sight until the count covers them
+  // again.
+  device->flash_->for_each([&](const flash::Record& record) {
+    if (rv != CKR_OK || record.slot >= device->slots_.size()) return;
+    rv = device->slots_[record.slot]->load(record);
+  });
+  if (rv != CKR_OK) {
+    device->unload();
+    return rv;
+  }
+  *out = std::move(device);
+  return CKR_OK;
+}
+
+void Device::unload() {
+  for (auto& each : slots_) each->unload();
+}
+
+}  // namespace strongroom::token

@@ -1,0 +1,122 @@
+// flash.h: the token's durable memory. An append-only journal of sealed, checksummed records in one
+// directory, indexed in memory, compacted when garbage outweighs content; and beside the root
+// secret, in another directory, what must never be rolled back: the journal's head and the PIN
+// counters.
+//
+// What a failure leaves:
+// - A write that fails (CKR_DEVICE_MEMORY: no space; else CKR_DEVICE_ERROR) is cut back, and the
+// cut is
+//   synced, before the commit answers. Nothing has changed and the flash goes on.
+// - After a failed sync, a failed cut or a failed anchor nobody knows what is on disk, and a second
+// sync
+//   would not tell. The call answers CKR_DEVICE_ERROR and its outcome is unknown; the index keeps
+//   the old state, and every later commit and set_failed_tries answers CKR_DEVICE_ERROR until the
+//   flash is opened again. Opening decides: the commit is there as a whole or not at all.
+// - A crash is the same: what was answered CKR_OK is there, what was not is there as a whole or not
+// at all. The bytes are in docs/formats/flash.md.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "token/flash/file_system.h"
+#include "token/secure_memory.h"
+
+namespace strongroom::flash {
+
+inline constexpr std::size_t kRootSecretBytes = 32;
+inline constexpr std::size_t kSlotCountMax = 64;
+// One commit's changes, each counted as its value and 24 bytes more.
+inline constexpr std::size_t kCommitBytesMax = 16u << 20;
+
+// RootSecretProvider: keeps the root secret and the anchor (head and counters). The file provider
+// plays battery-backed RAM; a passphrase, a TPM or another HSM can take its place. Used by one
+// thread at a time.
+class RootSecretProvider {
+ public:
+  virtual ~RootSecretProvider() = default;
+  // What load found is durable when it answers CKR_OK, and held for this object alone until the
+  // object goes. CKR_TOKEN_NOT_PRESENT: nothing there yet. CKR_DEVICE_ERROR: unreadable or damaged.
+  // CKR_STRONGROOM_FLASH_IN_USE: another holds it. CKR_STRONGROOM_FLASH_VERSION: written by a newer
+  // version.
+  virtual CK_RV load(Secret* root_secret, std::vector<std::uint8_t>* anchor) = 0;
+  // All or nothing, durable when it answers CKR_OK. Only after load answered CKR_TOKEN_NOT_PRESENT.
+  virtual CK_RV create(const Secret& root_secret, Bytes anchor) = 0;
+  // Durable when it returns CKR_OK: either the old or the new anchor survives any crash.
+  virtual CK_RV store_anchor(Bytes anchor) = 0;
+  virtual CK_RV destroy() = 0;  // tamper response: zeroise
+};
+// The files root-secret, anchor and lock of a directory that is made if its parent is there.
+std::unique_ptr<RootSecretProvider> file_root_secret(FileSystem&, std::string directory);
+std::unique_ptr<RootSecretProvider> memory_root_secret();
+
+// Ids of 1 to 2^32 - 1 are the token's own to assign; above come those of next_id.
+using RecordId = std::uint64_t;
+
+// One change of a commit: put (value given) or erase (value empty and erase set).
+struct Change {
+  RecordId id = 0;         // chosen by the token, never reused
+  std::uint32_t slot = 0;  // slot index
+  std::uint32_t type = 0;  // the token's record type; unknown ones are kept and listed
+  Bytes value;
+  bool erase = false;
+};
+
+struct Record {
+  RecordId id;
+  std::uint32_t slot;
+  std::uint32_t type;
+  Bytes value;
+};
+
+enum class PinRole : std::uint8_t { kSo = 0, kUser = 1 };
+
+struct Options {
+  // Compaction waits until the journal holds so much garbage, and more garbage than content. Bytes.
+  std::uint64_t compaction_threshold_bytes = 64u << 10;
+};
+
+class Flash {
+ public:
+  // Opens or creates. Locks the directory for this process (CKR_STRONGROOM_FLASH_IN_USE). A torn
+  // last record that was never acknowledged is dropped; anything else that does not match the head
+  // is CKR_STRONGROOM_FLASH_INTEGRITY; a newer format version CKR_STRONGROOM_FLASH_VERSION. Nothing
+  // there, or only what a crash left of an unfinished creation, and create is false:
+  // CKR_TOKEN_NOT_PRESENT. CKR_DEVICE_ERROR: the file system. A refused open has changed nothing
+  // that was acknowledged. cause, if given, receives a sentence for the person who runs the device;
+  // empty when it is open.
+  static CK_RV open(FileSystem&, std::string directory, std::unique_ptr<RootSecretProvider>,
+                    bool create, std::unique_ptr<Flash>* out, const Options& options = {},
+                    std::string* cause = nullptr);
+  // No other call may be running.
+  virtual ~Flash() = default;
+
+  // All changes or none; durable when it answers CKR_OK. Thread-safe; concurrent commits share
+  // fsyncs. A put of an id that is there replaces it; an erase of one that is not changes nothing.
+  // Changes apply in order. CKR_ARGUMENTS_BAD: id 0 or not handed out, or an erase with a value.
+  // CKR_DATA_LEN_RANGE: more than kCommitBytesMax. CKR_STRONGROOM_BUSY: no-wait thread.
+  virtual CK_RV commit(std::span<const Change> changes) = 0;
+  // Visits a snapshot in order of id, without holding a lock; a record's value lives as long as the
+  // visit.
+  virtual void for_each(const std::function<void(const Record&)>& visit) = 0;
+  // Unique for the life of the flash, also across crashes. 0: 2^32 ids were taken and none
+  // committed.
+  virtual RecordId next_id() = 0;
+
+  // Failed tries since the last success. Durable when set_failed_tries returns CKR_OK. Never waits
+  // to read. CKR_SLOT_ID_INVALID: slot >= kSlotCountMax. CKR_STRONGROOM_BUSY: no-wait thread.
+  virtual CK_RV set_failed_tries(std::uint32_t slot, PinRole role, std::uint32_t count) = 0;
+  virtual std::uint32_t failed_tries(std::uint32_t slot, PinRole role) = 0;
+
+  // A key of 32 bytes bound to the root secret: SP 800-108 over label and context. For sealing what
+  // lies above.
+  virtual CK_RV derive_key(const char* label, Bytes context, Secret* key) = 0;
+
+  virtual std::uint64_t size_bytes() = 0;  // of the journal
+  virtual Bytes
+  device_id() = 0;  // 16 random bytes made with the flash; the serial number comes from it
+};
+
+}  // namespace strongroom::flash

@@ -1,0 +1,59 @@
+// index.cc: the records in memory.
+
+#include "token/flash/index.h"
+
+#include <utility>
+
+#include "token/flash/journal.h"
+
+namespace strongroom::flash {
+
+void Index::Staged::add(std::span<const Change> changes) {
+  for (const Change& change : changes) {
+    std::shared_ptr<Stored> stored;
+    if (!change.erase) {
+      stored = std::make_shared<Stored>();
+      stored->slot = change.slot;
+      stored->type = change.type;
+      stored->value.assign(change.value.begin(), change.value.end());
+    }
+    records_[change.id] = std::move(stored);
+  }
+}
+
+void Index::apply(Staged staged) {
+  const std::lock_guard guard(mutex_);
+  while (!staged.records_.empty()) {
+    auto node = staged.records_.extract(staged.records_.begin());
+    const auto old = records_.find(node.key());
+    if (old != records_.end()) content_bytes_ -= kChangeHeaderBytes + old->second->value.size();
+    if (node.mapped() == nullptr) {
+      if (old != records_.end()) records_.erase(old);
+      continue;
+    }
+    content_bytes_ += kChangeHeaderBytes + node.mapped()->value.size();
+    if (old != records_.end()) {
+      old->second.swap(node.mapped());
+    } else {
+      records_.insert(std::move(node));
+    }
+  }
+}
+
+void Index::for_each(const std::function<void(const Record&)>& visit) const {
+  std::vector<std::pair<RecordId, std::shared_ptr<const Stored>>> snapshot;
+  {
+    const std::lock_guard guard(mutex_);
+    snapshot.assign(records_.begin(), records_.end());
+  }
+  for (const auto& [id, stored] : snapshot) {
+    visit({id, stored->slot, stored->type, stored->value});
+  }
+}
+
+std::uint64_t Index::content_bytes() const {
+  const std::lock_guard guard(mutex_);
+  return content_bytes_;
+}
+
+}  // namespace strongroom::flash

@@ -1,0 +1,284 @@
+// root_secret.cc: root secret and anchor in a directory of files, and in memory.
+//
+// The file root-secret is made last and never written again: it is there, or there is no device.
+// The file anchor has two slots, written in turn and each a page of its own, so that a torn write
+// leaves the other.
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "token/algorithms/algorithms.h"
+#include "token/flash/flash.h"
+#include "token/flash/layout.h"
+#include "token/flash/sync_sites.h"
+
+namespace strongroom::flash {
+namespace {
+
+// File root-secret.
+constexpr std::string_view kMagic = "SRSECRET";
+constexpr std::size_t kVersionAt = 8;
+constexpr std::size_t kLengthAt = 12;
+constexpr std::size_t kSecretAt = 16;
+constexpr std::size_t kSecretCheckAt = kSecretAt + kRootSecretBytes;
+constexpr std::size_t kDigestBytes = 32;
+constexpr std::size_t kSecretFileBytes = kSecretCheckAt + kDigestBytes;
+
+// A slot of the file anchor: counter, length, zeros, content, SHA-256 of all before.
+constexpr std::size_t kSlotBytes = 4096;
+constexpr std::size_t kCounterAt = 0;
+constexpr std::size_t kContentLengthAt = 8;
+constexpr std::size_t kContentAt = 16;
+constexpr std::size_t kContentMax = kSlotBytes - kContentAt - kDigestBytes;
+using Slot = std::array<std::uint8_t, kSlotBytes>;
+
+CK_RV make_slot(std::uint64_t counter, Bytes content, Slot* slot) {
+  if (content.size() > kContentMax) return CKR_ARGUMENTS_BAD;
+  slot->fill(0);
+  store_u64(slot->data() + kCounterAt, counter);
+  store_u32(slot->data() + kContentLengthAt, static_cast<std::uint32_t>(content.size()));
+  std::copy(content.begin(), content.end(), slot->begin() + kContentAt);
+  const std::size_t digest_at = kContentAt + content.size();
+  return algorithms::sha256(Bytes(*slot).first(digest_at),
+                            MutableBytes(*slot).subspan(digest_at, kDigestBytes));
+}
+
+// False: torn, damaged or never written.
+bool read_slot(const Slot& slot, std::uint64_t* counter, Bytes* content) {
+  const std::size_t length = load_u32(slot.data() + kContentLengthAt);
+  if (length > kContentMax) return false;
+  std::array<std::uint8_t, kDigestBytes> digest{};
+  const Bytes covered = Bytes(slot).first(kContentAt + length);
+  if (algorithms::sha256(covered, digest) != CKR_OK) return false;
+  const Bytes stored = Bytes(slot).subspan(covered.size(), kDigestBytes);
+  if (!std::equal(digest.begin(), digest.end(), stored.begin())) return false;
+  *counter = load_u64(slot.data() + kCounterAt);
+  *content = covered.subspan(kContentAt);
+  return true;
+}
+
+std::uint64_t slot_offset(std::uint64_t counter) { return counter % 2 * kSlotBytes; }
+
+class FileRootSecret final : public RootSecretProvider {
+ public:
+  FileRootSecret(FileSystem& file_system, std::string directory)
+      : file_system_(file_system),
+        directory_(std::move(directory)),
+        secret_path_(directory_ + "/root-secret"),
+        anchor_path_(directory_ + "/anchor") {}
+
+  CK_RV load(Secret* root_secret, std::vector<std::uint8_t>* anchor) override {
+    if (!file_system_.exists(directory_)) return CKR_TOKEN_NOT_PRESENT;
+    CK_RV rv = take_lock();
+    if (rv != CKR_OK) return rv;
+    if (!file_system_.exists(secret_path_)) return CKR_TOKEN_NOT_PRESENT;
+    Secret secret;
+    rv = read_secret(&secret);
+    if (rv == CKR_OK) rv = read_anchor(anchor);
+    // A creation that died after its rename and before this sync: seen, and not yet durable.
+    if (rv == CKR_OK && !file_system_.sync_directory(directory_, sync_site::kRootDirectoryLoad)) {
+      rv = CKR_DEVICE_ERROR;
+    }
+    if (rv == CKR_OK) *root_secret = std::move(secret);
+    return rv;
+  }
+
+  CK_RV create(const Secret& root_secret, Bytes anchor) override {
+    if (root_secret.size() != kRootSecretBytes) return CKR_ARGUMENTS_BAD;
+    if (!file_system_.make_directory(directory_) ||
+        !file_system_.sync_directory(parent_directory(directory_), sync_site::kRootParent)) {
+      return file_failure();
+    }
+    CK_RV rv = take_lock();
+    if (rv != CKR_OK) return rv;
+    if (file_system_.exists(secret_path_)) return CKR_DEVICE_ERROR;
+    rv = create_anchor(anchor);
+    if (rv == CKR_OK) rv = create_secret(root_secret);
+    return rv;
+  }
+
+  CK_RV store_anchor(Bytes anchor) override {
+    if (anchor_file_ == nullptr) return CKR_DEVICE_ERROR;
+    Slot slot{};
+    const CK_RV rv = make_slot(counter_ + 1, anchor, &slot);
+    if (rv != CKR_OK) return rv;
+    if (!anchor_file_->write_at(slot_offset(counter_ + 1), slot)) return file_failure();
+    if (!anchor_file_->sync(sync_site::kAnchorStore)) return CKR_DEVICE_ERROR;
+    ++counter_;
+    return CKR_OK;
+  }
+
+  CK_RV destroy() override {
+    const CK_RV rv = take_lock();
+    if (rv != CKR_OK) return rv;
+    anchor_file_.reset();
+    bool done = true;
+    if (file_system_.exists(secret_path_)) {
+      const std::array<std::uint8_t, kSecretFileBytes> zeros{};
+      const auto file = file_system_.open(secret_path_, false, false);
+      done =
+          file != nullptr && file->write_at(0, zeros) && file->sync(sync_site::kRootSecretDestroy);
+      done = file_system_.remove(secret_path_) && done;
+    }
+    if (file_system_.exists(anchor_path_)) done = file_system_.remove(anchor_path_) && done;
+    done = file_system_.sync_directory(directory_, sync_site::kRootDirectoryDestroy) && done;
+    return done ? CKR_OK : CKR_DEVICE_ERROR;
+  }
+
+ private:
+  CK_RV take_lock() {
+    if (lock_ == nullptr) lock_ = file_system_.lock(directory_ + "/lock");
+    if (lock_ != nullptr) return CKR_OK;
+    return errno == EWOULDBLOCK ? CKR_STRONGROOM_FLASH_IN_USE : file_failure();
+  }
+
+  CK_RV read_secret(Secret* root_secret) {
+    Secret content(kSecretFileBytes);
+    if (!content) return CKR_HOST_MEMORY;
+    const auto file = file_system_.open(secret_path_, false, false);
+    std::size_t got = 0;
+    if (file == nullptr || !file->read_at(0, content.mutable_bytes(), &got))
+      return CKR_DEVICE_ERROR;
+    if (got < kLengthAt || !std::equal(kMagic.begin(), kMagic.end(), content.data()))
+      return CKR_DEVICE_ERROR;
+    if (load_u32(content.data() + kVersionAt) > kFormatVersion) return CKR_STRONGROOM_FLASH_VERSION;
+    std::array<std::uint8_t, kDigestBytes> digest{};
+    const CK_RV rv = algorithms::sha256(content.bytes().first(kSecretCheckAt), digest);
+    if (rv != CKR_OK) return rv;
+    if (got != kSecretFileBytes || load_u32(content.data() + kVersionAt) != kFormatVersion ||
+        load_u32(content.data() + kLengthAt) != kRootSecretBytes ||
+        !algorithms::equal_constant_time(digest, content.bytes().subspan(kSecretCheckAt))) {
+      return CKR_DEVICE_ERROR;
+    }
+    *root_secret = Secret(content.bytes().subspan(kSecretAt, kRootSecretBytes));
+    return *root_secret ? CKR_OK : CKR_HOST_MEMORY;
+  }
+
+  CK_RV read_anchor(std::vector<std::uint8_t>* anchor) {
+    auto file = file_system_.open(anchor_path_, false, false);
+    if (file == nullptr) return CKR_DEVICE_ERROR;
+    std::array<Slot, 2> slots{};
+    const Slot* newest = nullptr;
+    Bytes content;
+    counter_ = 0;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      std::size_t got = 0;
+      std::uint64_t counter = 0;
+      Bytes found;
+      if (!file->read_at(i * kSlotBytes, slots[i], &got)) return CKR_DEVICE_ERROR;
+      if (got == kSlotBytes && read_slot(slots[i], &counter, &found) &&
+          slot_offset(counter) == i * kSlotBytes && counter > counter_) {
+        newest = &slots[i];
+        content = found;
+        counter_ = counter;
+      }
+    }
+    if (newest == nullptr) return CKR_DEVICE_ERROR;
+    // The newest slot is seen, but perhaps only in memory, left there by a process that died before
+    // its sync, or whose sync failed: then the system holds these pages to be clean. Made durable
+    // before the other slot is overwritten, or one crash could tear both.
+    if (!file->write_at(slot_offset(counter_), *newest)) return file_failure();
+    if (!file->sync(sync_site::kAnchorLoad)) return CKR_DEVICE_ERROR;
+    anchor->assign(content.begin(), content.end());
+    anchor_file_ = std::move(file);
+    return CKR_OK;
+  }
+
+  // The name must be durable before the root secret's is: a root secret without an anchor is a
+  // loss.
+  CK_RV create_anchor(Bytes anchor) {
+    if (file_system_.exists(anchor_path_) && !file_system_.remove(anchor_path_))
+      return file_failure();
+    std::array<Slot, 2> slots{};
+    const CK_RV rv = make_slot(1, anchor, &slots[1]);
+    if (rv != CKR_OK) return rv;
+    auto file = file_system_.open(anchor_path_, true, true);
+    if (file == nullptr || !file->write_at(0, slots[0]) || !file->write_at(kSlotBytes, slots[1])) {
+      return file_failure();
+    }
+    if (!file->sync(sync_site::kAnchorCreate) ||
+        !file_system_.sync_directory(directory_, sync_site::kRootDirectoryAnchor)) {
+      return CKR_DEVICE_ERROR;
+    }
+    anchor_file_ = std::move(file);
+    counter_ = 1;
+    return CKR_OK;
+  }
+
+  CK_RV create_secret(const Secret& root_secret) {
+    Secret content(kSecretFileBytes);
+    if (!content) return CKR_HOST_MEMORY;
+    std::copy(kMagic.begin(), kMagic.end(), content.data());
+    store_u32(content.data() + kVersionAt, kFormatVersion);
+    store_u32(content.data() + kLengthAt, kRootSecretBytes);
+    std::copy_n(root_secret.data(), kRootSecretBytes, content.data() + kSecretAt);
+    const CK_RV rv = algorithms::sha256(content.bytes().first(kSecretCheckAt),
+                                        content.mutable_bytes().subspan(kSecretCheckAt));
+    if (rv != CKR_OK) return rv;
+    const std::string path = secret_path_ + ".new";
+    if (file_system_.exists(path) && !file_system_.remove(path)) return file_failure();
+    const auto file = file_system_.open(path, true, true);
+    if (file == nullptr || !file->write_at(0, content.bytes())) return file_failure();
+    if (!file->sync(sync_site::kRootSecretCreate)) return CKR_DEVICE_ERROR;
+    if (!file_system_.rename(path, secret_path_)) return file_failure();
+    if (!file_system_.sync_directory(directory_, sync_site::kRootDirectorySecret))
+      return CKR_DEVICE_ERROR;
+    return CKR_OK;
+  }
+
+  FileSystem& file_system_;
+  std::string directory_;
+  std::string secret_path_;
+  std::string anchor_path_;
+  std::unique_ptr<File> lock_;
+  std::unique_ptr<File> anchor_file_;
+  std::uint64_t counter_ = 0;  // of the newest slot
+};
+
+class MemoryRootSecret final : public RootSecretProvider {
+ public:
+  CK_RV load(Secret* root_secret, std::vector<std::uint8_t>* anchor) override {
+    if (!secret_) return CKR_TOKEN_NOT_PRESENT;
+    *root_secret = Secret(secret_.bytes());
+    if (!*root_secret) return CKR_HOST_MEMORY;
+    *anchor = anchor_;
+    return CKR_OK;
+  }
+
+  CK_RV create(const Secret& root_secret, Bytes anchor) override {
+    if (root_secret.size() != kRootSecretBytes) return CKR_ARGUMENTS_BAD;
+    secret_ = Secret(root_secret.bytes());
+    if (!secret_) return CKR_HOST_MEMORY;
+    return store_anchor(anchor);
+  }
+
+  CK_RV store_anchor(Bytes anchor) override {
+    if (!secret_) return CKR_DEVICE_ERROR;
+    anchor_.assign(anchor.begin(), anchor.end());
+    return CKR_OK;
+  }
+
+  CK_RV destroy() override {
+    secret_ = Secret();
+    anchor_.clear();
+    return CKR_OK;
+  }
+
+ private:
+  Secret secret_;
+  std::vector<std::uint8_t> anchor_;
+};
+
+}  // namespace
+
+std::unique_ptr<RootSecretProvider> file_root_secret(FileSystem& file_system,
+                                                     std::string directory) {
+  return std::make_unique<FileRootSecret>(file_system, std::move(directory));
+}
+
+std::unique_ptr<RootSecretProvider> memory_root_secret() {
+  return std::make_unique<MemoryRootSecret>();
+}
+
+}  // namespace strongroom::flash

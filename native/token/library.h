@@ -1,0 +1,53 @@
+// library.h: what the process holds: open devices, their applications, and the handle tables. Never
+// destroyed: threads may still be inside when the process ends.
+#pragma once
+
+#include <map>
+
+#include "token/application.h"
+#include "token/device.h"
+#include "token/handle_table.h"
+
+namespace strongroom::token {
+
+class Library {
+ public:
+  static Library& instance();
+
+  HandleTable<Session> sessions;
+  HandleTable<const Object> objects;
+
+  // Is anything open, by C_Initialize or SR_OpenDevice?
+  bool in_use() const { return users_.load(std::memory_order_acquire) != 0; }
+
+  CK_RV initialize(const SR_DEVICE_CONFIG* config);  // C_Initialize; null: no default device
+  CK_RV finalize();
+  std::shared_ptr<Application> default_application();  // null: none
+
+  CK_RV open_device(const SR_DEVICE_CONFIG& config, SR_DEVICE* device);
+  CK_RV close_device(SR_DEVICE device);
+  std::shared_ptr<Device> device(SR_DEVICE device);
+  std::vector<std::shared_ptr<Application>> applications(const Device& device);
+
+  CK_RV open_application(SR_DEVICE device, CK_BYTE* attach_id, SR_APPLICATION* application);
+  CK_RV attach_application(const CK_BYTE* attach_id, SR_APPLICATION* application);
+  CK_RV close_application(SR_APPLICATION application);
+  std::shared_ptr<Application> application(SR_APPLICATION application);
+
+  // The slot of any open device; slot numbers are device number << 8 | slot index. device: keeps it
+  // alive.
+  Slot* slot(CK_SLOT_ID id, std::shared_ptr<Device>* device);
+
+ private:
+  std::mutex mutex_;  // guards the maps; no call into a device is made with it held
+  std::map<SR_DEVICE, std::shared_ptr<Device>> devices_;
+  std::map<SR_APPLICATION, std::shared_ptr<Application>> applications_;
+  SR_DEVICE next_device_ = 1;
+  SR_APPLICATION next_application_ = 1;
+  bool initialized_ = false;
+  SR_DEVICE default_device_ = 0;
+  SR_APPLICATION default_application_ = 0;
+  std::atomic<std::size_t> users_{0};
+};
+
+}  // namespace strongroom::token

@@ -1,0 +1,61 @@
+#include "token/object.h"
+
+#include <algorithm>
+
+namespace strongroom::token {
+
+void Object::refresh() {
+  static constexpr struct {
+    CK_ATTRIBUTE_TYPE type;
+    Usage usage;
+  } kUsages[] = {
+      {CKA_ENCRYPT, kEncryptUsage}, {CKA_DECRYPT, kDecryptUsage}, {CKA_SIGN, kSignUsage},
+      {CKA_VERIFY, kVerifyUsage},   {CKA_WRAP, kWrapUsage},       {CKA_UNWRAP, kUnwrapUsage},
+      {CKA_DERIVE, kDeriveUsage},
+  };
+  object_class = attributes.number(CKA_CLASS).value_or(CKO_DATA);
+  key_type = attributes.number(CKA_KEY_TYPE).value_or(CK_UNAVAILABLE_INFORMATION);
+  usage = 0;
+  for (const auto& row : kUsages) {
+    if (attributes.is_true(row.type)) usage |= row.usage;
+  }
+  on_token = attributes.is_true(CKA_TOKEN);
+  is_private = attributes.is_true(CKA_PRIVATE);
+  sensitive = attributes.is_true(CKA_SENSITIVE);
+  extractable = attributes.is_true(CKA_EXTRACTABLE);
+  allowed.clear();
+  if (const Attribute* list = attributes.find(CKA_ALLOWED_MECHANISMS)) {
+    for (Reader in(list->bytes()); !in.empty();) {
+      std::uint64_t mechanism;
+      if (!in.integer(&mechanism)) break;
+      allowed.push_back(mechanism);
+    }
+  }
+}
+
+bool Object::allows(CK_MECHANISM_TYPE mechanism) const {
+  return allowed.empty() || std::find(allowed.begin(), allowed.end(), mechanism) != allowed.end();
+}
+
+CK_RV make_object(AttributeSet attributes, Secret value, std::shared_ptr<Object>* out) {
+  auto object = std::make_shared<Object>();
+  object->identity = std::make_shared<ObjectIdentity>();
+  object->attributes = std::move(attributes);
+  object->refresh();
+  if (object->object_class == CKO_SECRET_KEY) {
+    object->attributes.set_number(CKA_VALUE_LEN, value.size());
+    object->key = algorithms::Key::make(std::move(value));
+    if (!object->key) return CKR_DEVICE_MEMORY;
+  } else {
+    object->data = std::make_shared<const Secret>(std::move(value));
+  }
+  *out = std::move(object);
+  return CKR_OK;
+}
+
+bool key_length_valid(CK_KEY_TYPE type, std::size_t length) {
+  if (type == CKK_AES) return length == 16 || length == 24 || length == 32;
+  return length >= 1 && length <= kSecretKeyBytesMax;
+}
+
+}  // namespace strongroom::token

@@ -1,0 +1,84 @@
+// object.h: one object as its readers see it. Immutable: C_SetAttributeValue publishes a new Object
+// that shares the key and the identity, so a snapshot stays consistent for as long as somebody
+// holds it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "token/algorithms/algorithms.h"
+#include "token/attributes.h"
+#include "token/flash/flash.h"
+
+namespace strongroom::token {
+
+class Slot;
+class Application;
+
+// What a key may be used for, from its CKA_* flags.
+enum Usage : std::uint32_t {
+  kEncryptUsage = 1,
+  kDecryptUsage = 2,
+  kSignUsage = 4,
+  kVerifyUsage = 8,
+  kWrapUsage = 16,
+  kUnwrapUsage = 32,
+  kDeriveUsage = 64,
+};
+
+// Longest CKA_VALUE of a data object and of a secret key, in bytes.
+inline constexpr std::size_t kDataBytesMax = 65536;
+inline constexpr std::size_t kSecretKeyBytesMax = 1024;
+
+// ObjectIdentity: what stays the same through all snapshots of one object.
+struct ObjectIdentity {
+  std::uint64_t handle = 0;  // without the login tag
+  const Slot* slot = nullptr;
+  flash::RecordId record = 0;  // token objects; 0: session object
+  const Application* application =
+      nullptr;                    // session objects: their owner, compared but never followed
+  CK_SESSION_HANDLE session = 0;  // session objects: the session they die with
+  std::mutex change;              // one writer at a time; held across the flash commit
+  std::atomic<bool> destroyed{false};
+};
+
+class Object {
+ public:
+  std::shared_ptr<ObjectIdentity> identity;
+  AttributeSet attributes;
+  std::shared_ptr<algorithms::Key> key;  // secret keys
+  std::shared_ptr<const Secret> data;    // data objects: CKA_VALUE
+
+  // Stored by a build that knows more classes, key types or attributes: listed, kept, neither used
+  // nor changed.
+  bool opaque = false;
+
+  // Read from attributes by refresh().
+  CK_OBJECT_CLASS object_class = CKO_DATA;
+  CK_KEY_TYPE key_type = CK_UNAVAILABLE_INFORMATION;
+  std::uint32_t usage = 0;
+  bool on_token = false;
+  bool is_private = false;
+  bool sensitive = false;
+  bool extractable = false;
+  std::vector<CK_MECHANISM_TYPE> allowed;  // empty: any
+
+  void refresh();
+  bool allows(CK_MECHANISM_TYPE mechanism) const;
+  // May CKA_VALUE leave the token in the clear?
+  bool value_readable() const {
+    return !opaque && (object_class == CKO_DATA || (!sensitive && extractable));
+  }
+  Bytes value() const { return key ? key->value() : data ? data->bytes() : Bytes{}; }
+};
+
+// make_object builds an object from complete attributes and its value. CKR_DEVICE_MEMORY,
+// CKR_HOST_MEMORY.
+CK_RV make_object(AttributeSet attributes, Secret value, std::shared_ptr<Object>* out);
+
+// Key sizes in bytes that a key type has.
+bool key_length_valid(CK_KEY_TYPE type, std::size_t length);
+
+}  // namespace strongroom::token

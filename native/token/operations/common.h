@@ -1,0 +1,61 @@
+// common.h: what the operations share: beginning and continuing an operation, and publishing a new
+// object.
+#pragma once
+
+#include "token/application.h"
+#include "token/mechanisms.h"
+#include "token/operations/operations.h"
+#include "token/self_test/self_test.h"
+#include "token/templates.h"
+
+namespace strongroom::token::operations {
+
+// Longest input of one call. Far below what GCM allows, far above what fits in memory.
+inline constexpr CK_ULONG kInputBytesMax = CK_ULONG{1} << 36;
+
+inline CK_RV ready() { return self_test::in_error_state() ? CKR_FIPS_SELF_TEST_FAILED : CKR_OK; }
+
+inline bool readable(const CK_BYTE* data, CK_ULONG length) {
+  return (data || length == 0) && length <= kInputBytesMax;
+}
+
+// Two ranges that share bytes without starting at the same one.
+bool overlap_unevenly(const CK_BYTE* a, std::size_t a_length, const CK_BYTE* b,
+                      std::size_t b_length);
+
+// The parameter of a mechanism, copied: false where the length is not its structure's.
+template <class Parameters>
+bool read_parameter(const void* parameter, CK_ULONG length, Parameters* out) {
+  if (!parameter || length != sizeof(Parameters)) return false;
+  std::memcpy(out, parameter, sizeof(Parameters));
+  return true;
+}
+inline bool no_parameter(const CK_MECHANISM& mechanism) {
+  return !mechanism.pParameter && mechanism.ulParameterLen == 0;
+}
+
+struct Beginning {
+  Operation::Kind kind;
+  CK_FLAGS function;    // CKF_* of the mechanism
+  std::uint32_t usage;  // of the key
+};
+
+// begin: C_*Init. A null mechanism ends an active operation of this kind (v3.0). prepare(mechanism,
+// operation) reads the mechanism's parameter; the operation becomes active only if it answers
+// CKR_OK.
+CK_RV begin(Session& session, const Beginning& what, const CK_MECHANISM* mechanism,
+            CK_OBJECT_HANDLE key, CK_RV (*prepare)(const CK_MECHANISM&, Operation&));
+
+// With the operation lock held: is an operation of this kind active, and its key still to be used?
+// An operation whose key was destroyed, or whose user has logged out, is over.
+// CKR_OPERATION_NOT_INITIALIZED.
+CK_RV active(Session& session, Operation::Kind kind);
+
+// May this session make such an object now? CKR_SESSION_READ_ONLY, CKR_USER_NOT_LOGGED_IN,
+// CKR_STRONGROOM_BUSY.
+CK_RV may_add(const Session& session, const AttributeSet& attributes);
+
+// Gives complete attributes and a value a unique id and a handle.
+CK_RV add_object(Session& session, AttributeSet attributes, Secret value, CK_OBJECT_HANDLE* handle);
+
+}  // namespace strongroom::token::operations

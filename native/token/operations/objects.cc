@@ -1,0 +1,182 @@
+// objects.cc: object management (5.7).
+#include "token/operations/common.h"
+
+#include "token/library.h"
+
+namespace strongroom::token::operations {
+namespace {
+
+// Puts one value into the caller's attribute by the rules of C_GetAttributeValue. Array attributes
+// come out as the structures the standard gives them.
+CK_RV emit(AttributeKind kind, Bytes value, CK_ATTRIBUTE* out);
+
+CK_RV emit_bytes(Bytes value, CK_ATTRIBUTE* out) {
+  if (out->pValue && out->ulValueLen < value.size()) {
+    out->ulValueLen = CK_UNAVAILABLE_INFORMATION;
+    return CKR_BUFFER_TOO_SMALL;
+  }
+  if (out->pValue && !value.empty()) std::memcpy(out->pValue, value.data(), value.size());
+  out->ulValueLen = value.size();
+  return CKR_OK;
+}
+
+CK_RV emit_template(Bytes encoded, CK_ATTRIBUTE* out) {
+  const AttributeSet inner = decode_template(encoded);
+  const CK_ULONG length = inner.size() * sizeof(CK_ATTRIBUTE);
+  if (out->pValue && out->ulValueLen < length) {
+    out->ulValueLen = CK_UNAVAILABLE_INFORMATION;
+    return CKR_BUFFER_TOO_SMALL;
+  }
+  out->ulValueLen = length;
+  CK_RV result = CKR_OK;
+  auto* each = static_cast<CK_ATTRIBUTE*>(out->pValue);
+  if (!each) return CKR_OK;
+  for (const Attribute& item : inner) {
+    each->type = item.type;
+    const CK_RV rv = emit(attribute_row(item.type)->kind, item.bytes(), each++);
+    if (rv != CKR_OK) result = rv;
+  }
+  return result;
+}
+
+CK_RV emit(AttributeKind kind, Bytes value, CK_ATTRIBUTE* out) {
+  if (kind == AttributeKind::kTemplate) return emit_template(value, out);
+  if (kind != AttributeKind::kUlong && kind != AttributeKind::kMechanisms)
+    return emit_bytes(value, out);
+  std::vector<CK_ULONG> numbers;
+  for (Reader in(value); !in.empty();) {
+    std::uint64_t number;
+    if (!in.integer(&number)) break;
+    numbers.push_back(number);
+  }
+  return emit_bytes(
+      {reinterpret_cast<const std::uint8_t*>(numbers.data()), numbers.size() * sizeof(CK_ULONG)},
+      out);
+}
+
+CK_RV get_one(const Object& object, CK_ATTRIBUTE* out) {
+  const auto refuse = [&](CK_RV rv) {
+    out->ulValueLen = CK_UNAVAILABLE_INFORMATION;
+    return rv;
+  };
+  const AttributeRow* row = attribute_row(out->type);
+  if (!row) return refuse(CKR_ATTRIBUTE_TYPE_INVALID);
+  if (row->type == CKA_VALUE)
+    return object.value_readable() ? emit_bytes(object.value(), out)
+                                   : refuse(CKR_ATTRIBUTE_SENSITIVE);
+  if (const Attribute* item = object.attributes.find(row->type))
+    return emit(row->kind, item->bytes(), out);
+  // An attribute the class has and the object does not is empty; flags and numbers are never left
+  // out.
+  const bool of_class = row->classes & (object.object_class == CKO_SECRET_KEY ? kSecretKey : kData);
+  const bool may_be_empty = row->kind != AttributeKind::kBool && row->kind != AttributeKind::kUlong;
+  return !object.opaque && of_class && may_be_empty ? emit_bytes({}, out)
+                                                    : refuse(CKR_ATTRIBUTE_TYPE_INVALID);
+}
+
+}  // namespace
+
+CK_RV create_object(Session& session, const CK_ATTRIBUTE* attributes, CK_ULONG count,
+                    CK_OBJECT_HANDLE* handle) {
+  if (const CK_RV rv = ready(); rv != CKR_OK) return rv;
+  if (!handle) return CKR_ARGUMENTS_BAD;
+  Template named;
+  if (const CK_RV rv = parse_template(attributes, count, Unknown::kRefuse, &named); rv != CKR_OK)
+    return rv;
+  AttributeSet complete;
+  if (const CK_RV rv = complete_template(named.attributes, kCreate, 0, nullptr, nullptr, &complete);
+      rv != CKR_OK)
+    return rv;
+  if (complete.number(CKA_CLASS) == CKO_SECRET_KEY) {
+    if (!named.has_value) return CKR_TEMPLATE_INCOMPLETE;
+    if (!key_length_valid(*complete.number(CKA_KEY_TYPE), named.value.size()))
+      return CKR_ATTRIBUTE_VALUE_INVALID;
+  }
+  if (const CK_RV rv = may_add(session, complete); rv != CKR_OK) return rv;
+  return add_object(session, std::move(complete), std::move(named.value), handle);
+}
+
+CK_RV destroy_object(Session& session, CK_OBJECT_HANDLE handle) {
+  const auto object = session.place.find(handle, *session.application);
+  if (!object) return CKR_OBJECT_HANDLE_INVALID;
+  if (object->on_token && !session.read_write) return CKR_SESSION_READ_ONLY;
+  if (!object->opaque && !object->attributes.is_true(CKA_DESTROYABLE)) return CKR_ACTION_PROHIBITED;
+  if (object->on_token) return session.slot.destroy(session, *object);
+  return remove_session_object(session, *object) ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
+}
+
+CK_RV get_attribute_value(Session& session, CK_OBJECT_HANDLE handle, CK_ATTRIBUTE* attributes,
+                          CK_ULONG count) {
+  if (const CK_RV rv = ready(); rv != CKR_OK) return rv;
+  if (!attributes && count != 0) return CKR_ARGUMENTS_BAD;
+  const auto object = session.place.find(handle, *session.application);
+  if (!object) return CKR_OBJECT_HANDLE_INVALID;
+  CK_RV result = CKR_OK;  // every attribute is looked at; of several failures the first is told
+  for (CK_ULONG i = 0; i < count; ++i) {
+    const CK_RV rv = get_one(*object, &attributes[i]);
+    if (result == CKR_OK) result = rv;
+  }
+  return result;
+}
+
+CK_RV set_attribute_value(Session& session, CK_OBJECT_HANDLE handle, const CK_ATTRIBUTE* attributes,
+                          CK_ULONG count) {
+  if (const CK_RV rv = ready(); rv != CKR_OK) return rv;
+  const auto object = session.place.find(handle, *session.application);
+  if (!object) return CKR_OBJECT_HANDLE_INVALID;
+  if (object->on_token && !session.read_write) return CKR_SESSION_READ_ONLY;
+  if (object->opaque || !object->attributes.is_true(CKA_MODIFIABLE)) return CKR_ACTION_PROHIBITED;
+  Template changes;
+  if (const CK_RV rv = parse_template(attributes, count, Unknown::kRefuse, &changes); rv != CKR_OK)
+    return rv;
+  return session.slot.change(session, *object, changes);
+}
+
+CK_RV find_objects_init(Session& session, const CK_ATTRIBUTE* attributes, CK_ULONG count) {
+  OperationLock lock(session);
+  if (!lock) return OperationLock::refusal();
+  Operation& operation = session.operation;
+  if (operation.kind != Operation::Kind::kNone) return CKR_OPERATION_ACTIVE;
+  Template wanted;
+  if (const CK_RV rv = parse_template(attributes, count, Unknown::kNote, &wanted); rv != CKR_OK)
+    return rv;
+
+  operation.found.clear();
+  std::vector<std::uint64_t> candidates;
+  session.slot.list(session.place.role() == Role::kUser, &candidates);
+  list_session_objects(session, &candidates);
+  auto& objects = Library::instance().objects;
+  for (std::uint64_t candidate : candidates) {
+    const auto object = objects.find(candidate);
+    if (!object || !matches(*object, wanted)) continue;
+    const CK_OBJECT_HANDLE handle = session.place.handle_of(*object);
+    // Through the front door once more: what this application may not see now is not found.
+    if (session.place.find(handle, *session.application)) operation.found.push_back(handle);
+  }
+  operation.next = 0;
+  operation.kind = Operation::Kind::kFind;
+  return CKR_OK;
+}
+
+CK_RV find_objects(Session& session, CK_OBJECT_HANDLE* handles, CK_ULONG max, CK_ULONG* count) {
+  OperationLock lock(session);
+  if (!lock) return OperationLock::refusal();
+  Operation& operation = session.operation;
+  if (operation.kind != Operation::Kind::kFind) return CKR_OPERATION_NOT_INITIALIZED;
+  if (!count || (!handles && max != 0)) return CKR_ARGUMENTS_BAD;
+  CK_ULONG given = 0;
+  while (given < max && operation.next < operation.found.size())
+    handles[given++] = operation.found[operation.next++];
+  *count = given;
+  return CKR_OK;
+}
+
+CK_RV find_objects_final(Session& session) {
+  OperationLock lock(session);
+  if (!lock) return OperationLock::refusal();
+  if (session.operation.kind != Operation::Kind::kFind) return CKR_OPERATION_NOT_INITIALIZED;
+  session.operation.end();
+  return CKR_OK;
+}
+
+}  // namespace strongroom::token::operations

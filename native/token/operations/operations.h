@@ -1,0 +1,71 @@
+// operations.h: the work behind the C_* functions that use a session, one function each, same order
+// of checks: error state, session state, arguments, mechanism, key, template, rights; then the
+// work. Pointers and lengths are the caller's, read once. Where PKCS#11 asks (5.2), a null output
+// asks for the length and CKR_BUFFER_TOO_SMALL tells it.
+#pragma once
+
+#include "token/session.h"
+
+namespace strongroom::token::operations {
+
+// encryption.cc (5.8, 5.10), single part.
+CK_RV encrypt_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
+CK_RV encrypt(Session&, const CK_BYTE* data, CK_ULONG data_len, CK_BYTE* out, CK_ULONG* out_len);
+CK_RV decrypt_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
+CK_RV decrypt(Session&, const CK_BYTE* data, CK_ULONG data_len, CK_BYTE* out, CK_ULONG* out_len);
+
+// message.cc (5.9, 5.11).
+CK_RV message_encrypt_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
+CK_RV encrypt_message(Session&, void* parameter, CK_ULONG parameter_len, const CK_BYTE* aad,
+                      CK_ULONG aad_len, const CK_BYTE* plaintext, CK_ULONG plaintext_len,
+                      CK_BYTE* ciphertext, CK_ULONG* ciphertext_len);
+CK_RV message_encrypt_final(Session&);
+CK_RV message_decrypt_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
+CK_RV decrypt_message(Session&, void* parameter, CK_ULONG parameter_len, const CK_BYTE* aad,
+                      CK_ULONG aad_len, const CK_BYTE* ciphertext, CK_ULONG ciphertext_len,
+                      CK_BYTE* plaintext, CK_ULONG* plaintext_len);
+CK_RV message_decrypt_final(Session&);
+CK_RV seal_random(Session&, CK_OBJECT_HANDLE, const SR_SEAL_PARAMS*, const CK_BYTE* aad,
+                  CK_ULONG aad_len, CK_ULONG length, CK_BYTE* plaintext, CK_BYTE* ciphertext);
+
+// signing.cc (5.13, 5.15), single part.
+CK_RV sign_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
+CK_RV sign(Session&, const CK_BYTE* data, CK_ULONG data_len, CK_BYTE* signature,
+           CK_ULONG* signature_len);
+CK_RV verify_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
+CK_RV verify(Session&, const CK_BYTE* data, CK_ULONG data_len, const CK_BYTE* signature,
+             CK_ULONG signature_len);
+
+// keys.cc (5.18).
+CK_RV generate_key(Session&, const CK_MECHANISM*, const CK_ATTRIBUTE*, CK_ULONG, CK_OBJECT_HANDLE*);
+CK_RV derive_key(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE base, const CK_ATTRIBUTE*,
+                 CK_ULONG, CK_OBJECT_HANDLE*);
+
+// wrapping.cc (5.18). aad: null for the functions that have none.
+struct AdditionalData {
+  const CK_BYTE* data;
+  CK_ULONG length;
+};
+CK_RV wrap_key(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE key,
+               const AdditionalData* aad, CK_BYTE* wrapped, CK_ULONG* wrapped_len);
+CK_RV unwrap_key(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE unwrapping, const CK_BYTE* wrapped,
+                 CK_ULONG wrapped_len, const CK_ATTRIBUTE*, CK_ULONG, const AdditionalData* aad,
+                 CK_OBJECT_HANDLE* key);
+
+// objects.cc (5.7).
+CK_RV create_object(Session&, const CK_ATTRIBUTE*, CK_ULONG, CK_OBJECT_HANDLE*);
+CK_RV destroy_object(Session&, CK_OBJECT_HANDLE);
+CK_RV get_attribute_value(Session&, CK_OBJECT_HANDLE, CK_ATTRIBUTE*, CK_ULONG);
+CK_RV set_attribute_value(Session&, CK_OBJECT_HANDLE, const CK_ATTRIBUTE*, CK_ULONG);
+CK_RV find_objects_init(Session&, const CK_ATTRIBUTE*, CK_ULONG);
+CK_RV find_objects(Session&, CK_OBJECT_HANDLE* handles, CK_ULONG max, CK_ULONG* count);
+CK_RV find_objects_final(Session&);
+
+// random.cc (5.20).
+CK_RV seed_random(const CK_BYTE* seed, CK_ULONG seed_len);
+CK_RV generate_random(CK_BYTE* out, CK_ULONG length);
+
+// session_cancel (5.6.7): flags as in CK_MECHANISM_INFO.
+CK_RV session_cancel(Session&, CK_FLAGS flags);
+
+}  // namespace strongroom::token::operations

@@ -1,0 +1,199 @@
+#include "token/records.h"
+
+#include "token/drbg/drbg.h"
+
+namespace strongroom::token {
+namespace {
+
+constexpr std::uint16_t kPublicObject = 0;
+constexpr std::uint16_t kPrivateObject = 1;
+constexpr std::size_t kObjectHeaderBytes = 4;  // version, kind
+constexpr std::size_t kPinBlockBytes =
+    16 + 4 + kGcmIvBytes + kObjectKeyBytes + algorithms::kGcmTagBytes;
+constexpr std::size_t kTokenRecordBytes = 4 + 32 + 2 * kPinBlockBytes;
+constexpr char kPrivateObjectLabel[] = "strongroom private object";
+
+void encode_pin(const PinBlock& pin, Writer& out) {
+  out.bytes(pin.salt);
+  out.integer(pin.iterations);
+  out.bytes(pin.iv);
+  out.bytes(pin.sealed);
+  out.bytes(pin.tag);
+}
+
+template <std::size_t N>
+bool read_array(Reader& in, std::array<std::uint8_t, N>* out) {
+  Bytes raw;
+  if (!in.bytes(N, &raw)) return false;
+  std::memcpy(out->data(), raw.data(), N);
+  return true;
+}
+
+bool decode_pin(Reader& in, PinBlock* pin) {
+  return read_array(in, &pin->salt) && in.integer(&pin->iterations) && read_array(in, &pin->iv) &&
+         read_array(in, &pin->sealed) && read_array(in, &pin->tag);
+}
+
+// The attribute list of an object, CKA_VALUE last.
+std::size_t body_length(const Object& object) {
+  return object.attributes.encoded_length() + 8 + object.value().size();
+}
+
+void encode_body(const Object& object, Writer& out) {
+  object.attributes.encode(out);
+  out.integer(static_cast<std::uint32_t>(CKA_VALUE));
+  out.integer(static_cast<std::uint32_t>(object.value().size()));
+  out.bytes(object.value());
+}
+
+bool attribute_known(CK_ATTRIBUTE_TYPE type, Bytes value) {
+  const AttributeRow* row = attribute_row(type);
+  if (!row) return false;
+  return row->kind != AttributeKind::kTemplate || decode_attributes(value, attribute_known);
+}
+
+// Attributes of a type this build does not know, and classes and key types it does not know, make
+// the object opaque. Its record is never rewritten, so nothing in it is lost.
+CK_RV decode_body(Bytes body, std::shared_ptr<Object>* out) {
+  AttributeSet attributes;
+  Bytes value;
+  bool unknown = false;
+  const bool well_formed = decode_attributes(body, [&](CK_ATTRIBUTE_TYPE type, Bytes bytes) {
+    if (type == CKA_VALUE) {
+      value = bytes;
+    } else if (attribute_known(type, bytes)) {
+      attributes.set(type, bytes);
+    } else {
+      unknown = true;
+    }
+    return true;
+  });
+  if (!well_formed) return CKR_DEVICE_ERROR;
+  const auto object_class = attributes.number(CKA_CLASS);
+  const auto key_type = attributes.number(CKA_KEY_TYPE);
+  const bool known =
+      !unknown &&
+      (object_class == CKO_DATA ||
+       (object_class == CKO_SECRET_KEY &&
+        (key_type == CKK_AES || key_type == CKK_GENERIC_SECRET || key_type == CKK_SHA256_HMAC)));
+  if (!known) {
+    auto object = std::make_shared<Object>();
+    object->identity = std::make_shared<ObjectIdentity>();
+    object->attributes = std::move(attributes);
+    object->refresh();
+    object->opaque = true;
+    *out = std::move(object);
+    return CKR_OK;
+  }
+  Secret secret(value);
+  if (!value.empty() && !secret) return CKR_DEVICE_MEMORY;
+  return make_object(std::move(attributes), std::move(secret), out);
+}
+
+std::vector<std::uint8_t> additional_data(Bytes header, const RecordPlace& place) {
+  std::vector<std::uint8_t> aad(sizeof(kPrivateObjectLabel) - 1 + place.device_id.size() + 4 + 8 +
+                                header.size());
+  Writer out(aad);
+  out.bytes({reinterpret_cast<const std::uint8_t*>(kPrivateObjectLabel),
+             sizeof(kPrivateObjectLabel) - 1});
+  out.bytes(place.device_id);
+  out.integer(place.slot);
+  out.integer(place.record);
+  out.bytes(header);
+  return aad;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> encode_token_record(const TokenRecord& token) {
+  std::vector<std::uint8_t> record(kTokenRecordBytes);
+  Writer out(record);
+  out.integer(kRecordVersion);
+  out.integer(std::uint16_t{0});
+  out.bytes(token.label);
+  encode_pin(token.so, out);
+  encode_pin(token.user, out);
+  return record;
+}
+
+bool decode_token_record(Bytes record, TokenRecord* out) {
+  TokenRecord token;
+  Reader in(record);
+  std::uint16_t version;
+  std::uint16_t reserved;
+  const bool read = in.integer(&version) && version == kRecordVersion && in.integer(&reserved) &&
+                    read_array(in, &token.label) && decode_pin(in, &token.so) &&
+                    decode_pin(in, &token.user) && in.empty();
+  if (read) *out = token;
+  return read;
+}
+
+CK_RV encode_public_object(const Object& object, Secret* record) {
+  Secret bytes(kObjectHeaderBytes + body_length(object));
+  if (!bytes) return CKR_DEVICE_MEMORY;
+  Writer out(bytes.mutable_bytes());
+  out.integer(kRecordVersion);
+  out.integer(kPublicObject);
+  encode_body(object, out);
+  *record = std::move(bytes);
+  return CKR_OK;
+}
+
+CK_RV seal_private_object(const Object& object, algorithms::Key& object_key,
+                          const RecordPlace& place, std::vector<std::uint8_t>* record) {
+  Secret body(body_length(object));
+  if (!body) return CKR_DEVICE_MEMORY;
+  Writer out(body.mutable_bytes());
+  encode_body(object, out);
+
+  std::vector<std::uint8_t> bytes(kObjectHeaderBytes + kGcmIvBytes + body.size() +
+                                  algorithms::kGcmTagBytes);
+  const MutableBytes all(bytes);
+  store_le(bytes.data(), kRecordVersion);
+  store_le(bytes.data() + 2, kPrivateObject);
+  const MutableBytes iv = all.subspan(kObjectHeaderBytes, kGcmIvBytes);
+  if (const CK_RV rv = drbg::generate(iv); rv != CKR_OK) return rv;
+  const CK_RV rv = algorithms::aes_gcm_seal(
+      object_key, iv, additional_data(all.first(kObjectHeaderBytes), place), body.bytes(),
+      all.subspan(kObjectHeaderBytes + kGcmIvBytes, body.size()),
+      all.last(algorithms::kGcmTagBytes));
+  if (rv == CKR_OK) *record = std::move(bytes);
+  return rv;
+}
+
+ObjectRecordKind object_record_kind(Bytes record) {
+  if (record.size() < kObjectHeaderBytes ||
+      load_le<std::uint16_t>(record.data()) != kRecordVersion) {
+    return ObjectRecordKind::kUnreadable;
+  }
+  const auto kind = load_le<std::uint16_t>(record.data() + 2);
+  if (kind == kPublicObject) return ObjectRecordKind::kPublic;
+  if (kind == kPrivateObject &&
+      record.size() >= kObjectHeaderBytes + kGcmIvBytes + algorithms::kGcmTagBytes) {
+    return ObjectRecordKind::kPrivate;
+  }
+  return ObjectRecordKind::kUnreadable;
+}
+
+CK_RV decode_public_object(Bytes record, std::shared_ptr<Object>* out) {
+  return decode_body(record.subspan(kObjectHeaderBytes), out);
+}
+
+CK_RV open_private_object(Bytes record, algorithms::Key& object_key, const RecordPlace& place,
+                          std::shared_ptr<Object>* out) {
+  const Bytes header = record.first(kObjectHeaderBytes);
+  const Bytes iv = record.subspan(kObjectHeaderBytes, kGcmIvBytes);
+  const Bytes sealed =
+      record.subspan(kObjectHeaderBytes + kGcmIvBytes,
+                     record.size() - kObjectHeaderBytes - kGcmIvBytes - algorithms::kGcmTagBytes);
+  Secret body(sealed.size());
+  if (!body && !sealed.empty()) return CKR_DEVICE_MEMORY;
+  const CK_RV rv =
+      algorithms::aes_gcm_open(object_key, iv, additional_data(header, place), sealed,
+                               record.last(algorithms::kGcmTagBytes), body.mutable_bytes());
+  if (rv == CKR_ENCRYPTED_DATA_INVALID) return CKR_DEVICE_ERROR;
+  if (rv != CKR_OK) return rv;
+  return decode_body(body.bytes(), out);
+}
+
+}  // namespace strongroom::token

@@ -1,0 +1,166 @@
+#include "token/self_test/self_test.h"
+
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <mutex>
+
+#include "token/drbg/drbg.h"
+#include "token/no_wait.h"
+#include "token/secure_memory.h"
+#include "token/self_test/integrity.h"
+#include "token/self_test/known_answers.h"
+#include "token/self_test/registry.h"
+
+namespace strongroom::self_test {
+namespace {
+
+struct Row {
+  const char* name;
+  const char* reference;
+  bool (*known_answer)(bool corrupt);  // null: not an algorithm's test
+};
+
+// In the order of Test.
+constexpr std::array<Row, kTestCount> kTests = {{
+    {"aes-gcm", "SP 800-38D; vector: McGrew and Viega, test case 16", known_answers::aes_gcm},
+    {"aes-kwp", "SP 800-38F 6.3; vector: RFC 5649 section 6", known_answers::aes_kwp},
+    {"hmac-sha256", "FIPS 198-1; vector: RFC 4231 test case 2", known_answers::hmac_sha256},
+    {"sp800-108", "SP 800-108r1 4.1; vector: CAVP KDFCTR, 32-bit counter before fixed data",
+     known_answers::sp800_108},
+    {"derive-seal", "docs/formats/sealed-message.md; vector: own", known_answers::derive_seal},
+    {"ctr-drbg", "SP 800-90A 10.2.1; vector: CAVP CTR_DRBG AES-256 use df, reseed",
+     known_answers::ctr_drbg},
+    {"sha256", "FIPS 180-4; vector: FIPS 180-4 example, two blocks", known_answers::sha256},
+    {"pbkdf2", "SP 800-132; vector: RFC 7914 section 11", known_answers::pbkdf2},
+    {"integrity", "FIPS 140-3 7.10.2; HMAC-SHA-256 of the module file", nullptr},
+    {"entropy", "SP 800-90B 4.4: repetition count, adaptive proportion", nullptr},
+}};
+static_assert(kTests.back().name != nullptr, "a row for every test");
+
+enum class Result : unsigned char { kNotRun, kPassed, kFailed };
+
+constexpr std::uint32_t bit(Test test) {
+  return std::uint32_t{1} << static_cast<std::size_t>(test);
+}
+constexpr std::size_t index(Test test) { return static_cast<std::size_t>(test); }
+
+// Bits of the tests whose algorithm may be used. All zero in the error state, so that require needs
+// one load.
+std::atomic<std::uint32_t> usable{0};
+std::atomic<std::uint32_t> faults{0};
+std::atomic<bool> error_state{false};
+std::atomic<const char*> first_failure{nullptr};
+std::array<std::atomic<Result>, kTestCount> results{};
+std::mutex running;  // one test at a time
+
+void allow(Test test) {
+  record(test, true);
+  usable.fetch_or(bit(test));
+  // Another thread may have entered the error state between the two.
+  if (error_state.load()) usable.store(0);
+}
+
+CK_RV run(Test test, bool (*passes)(bool corrupt)) {
+  std::unique_lock lock(running, std::defer_lock);
+  if (no_wait) {
+    if (!lock.try_lock()) return CKR_STRONGROOM_BUSY;
+  } else {
+    lock.lock();
+  }
+  if (error_state.load()) return CKR_FIPS_SELF_TEST_FAILED;
+  if ((usable.load() & bit(test)) != 0) return CKR_OK;
+  if (!passes(take_fault(test))) {
+    enter_error_state(test);
+    return CKR_FIPS_SELF_TEST_FAILED;
+  }
+  allow(test);
+  return CKR_OK;
+}
+
+bool check_integrity(bool corrupt) {
+  const std::string file = module_file();
+  return !file.empty() && module_is_intact(file, file + ".hmac", corrupt);
+}
+
+const char* word(Result result) {
+  switch (result) {
+    case Result::kPassed:
+      return "passed";
+    case Result::kFailed:
+      return "failed";
+    case Result::kNotRun:
+      break;
+  }
+  return "not run";
+}
+
+}  // namespace
+
+bool take_fault(Test test) {
+  return (faults.load(std::memory_order_relaxed) & bit(test)) != 0 &&
+         (faults.fetch_and(~bit(test)) & bit(test)) != 0;
+}
+
+void record(Test test, bool passed) {
+  results[index(test)].store(passed ? Result::kPassed : Result::kFailed);
+}
+
+void enter_error_state(Test test) {
+  const char* expected = nullptr;
+  first_failure.compare_exchange_strong(expected, kTests[index(test)].name);
+  record(test, false);
+  error_state.store(true);
+  usable.store(0);
+}
+
+CK_RV require(Algorithm algorithm) {
+  if (forked()) return CKR_CRYPTOKI_NOT_INITIALIZED;
+  const Test test = test_of(algorithm);
+  if ((usable.load(std::memory_order_acquire) & bit(test)) != 0) return CKR_OK;
+  return run(test, kTests[index(test)].known_answer);
+}
+
+CK_RV integrity() {
+  // The integrity test uses HMAC-SHA-256, which therefore comes first (7.10.2.2).
+  const CK_RV rv = require(Algorithm::kHmacSha256);
+  return rv != CKR_OK ? rv : run(Test::kIntegrity, check_integrity);
+}
+
+bool in_error_state() { return error_state.load(); }
+
+std::string failed_test() {
+  const char* const name = first_failure.load();
+  return name != nullptr ? name : "";
+}
+
+bool fail_next(const char* name) {
+  if (name == nullptr) {
+    faults.store(0);
+    return true;
+  }
+  for (std::size_t i = 0; i < kTestCount; ++i) {
+    if (std::strcmp(kTests[i].name, name) != 0) continue;
+    const auto test = static_cast<Test>(i);
+    faults.fetch_or(bit(test));
+    usable.fetch_and(~bit(test));  // so that it runs again before the next use
+    if (test == Test::kEntropy) drbg::request_reseed();
+    return true;
+  }
+  return false;
+}
+
+std::string report() {
+  std::string text;
+  for (std::size_t i = 0; i < kTestCount; ++i) {
+    if (i != 0) text += '\n';
+    text += kTests[i].name;
+    text += '\t';
+    text += kTests[i].reference;
+    text += '\t';
+    text += word(results[i].load());
+  }
+  return text;
+}
+
+}  // namespace strongroom::self_test

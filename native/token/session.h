@@ -1,0 +1,88 @@
+// session.h: one session: who it belongs to, its one active operation and its session objects.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <unordered_set>
+#include <vector>
+
+#include "token/no_wait.h"
+#include "token/object.h"
+#include "token/spin_lock.h"
+
+namespace strongroom::token {
+
+class Application;
+class ApplicationSlot;
+class Slot;
+
+// Operation: what C_*Init left in the session (PKCS#11 v3.2, 5.7 onwards). Its buffers keep their
+// room from one operation to the next, so that a warm session allocates nothing.
+struct Operation {
+  enum class Kind : std::uint8_t {
+    kNone,
+    kFind,
+    kEncrypt,
+    kDecrypt,
+    kSign,
+    kVerify,
+    kMessageEncrypt,
+    kMessageDecrypt,
+  };
+  Kind kind = Kind::kNone;
+  CK_MECHANISM_TYPE mechanism = 0;
+  std::shared_ptr<const Object> key;
+  std::uint32_t login = 0;  // ApplicationSlot::login() at Init; compared where the key is private
+  std::size_t output_extra = 0;  // GCM: tag bytes; MAC: MAC bytes
+  std::vector<std::uint8_t> iv;
+  std::vector<std::uint8_t> aad;
+  std::vector<CK_OBJECT_HANDLE> found;  // kFind
+  std::size_t next = 0;                 // kFind
+
+  void end();
+};
+
+class Session {
+ public:
+  Session(CK_SESSION_HANDLE handle, std::shared_ptr<Application> application,
+          ApplicationSlot& place, Slot& slot, bool read_write);
+
+  const CK_SESSION_HANDLE handle;
+  const std::shared_ptr<Application> application;  // keeps place, slot and device alive
+  ApplicationSlot& place;
+  Slot& slot;
+  const bool read_write;
+  std::atomic<bool> closed{false};
+
+  std::unordered_set<std::uint64_t> objects;  // session objects; guarded by place.mutex
+
+  CK_STATE state() const;
+
+  // Guarded by OperationLock.
+  Operation operation;
+
+ private:
+  friend class OperationLock;
+  SpinLock operation_lock_;
+};
+
+// OperationLock: one call at a time works on a session's operation; a second one is refused, not
+// queued.
+class OperationLock {
+ public:
+  explicit OperationLock(Session& session)
+      : lock_(session.operation_lock_), held_(lock_.try_lock()) {}
+  ~OperationLock() {
+    if (held_) lock_.unlock();
+  }
+  OperationLock(const OperationLock&) = delete;
+  OperationLock& operator=(const OperationLock&) = delete;
+  explicit operator bool() const { return held_; }
+  static CK_RV refusal() { return no_wait ? CKR_STRONGROOM_BUSY : CKR_OPERATION_ACTIVE; }
+
+ private:
+  SpinLock& lock_;
+  const bool held_;
+};
+
+}  // namespace strongroom::token

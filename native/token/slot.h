@@ -1,0 +1,93 @@
+// slot.h: one slot and its token: PINs, login counts, and the token objects in flash and in memory.
+//
+// Locks, in the order they are taken: pin_mutex_ (one PIN operation at a time; held across key
+// derivation and flash), write_gate_ (shared by writers of token objects, exclusive for InitToken
+// and for loading private objects), ObjectIdentity::change, ApplicationSlot::mutex, mutex_. The
+// last two are held for moments; look-up takes none.
+#pragma once
+
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "token/pin.h"
+#include "token/templates.h"
+
+namespace strongroom::token {
+
+class Device;
+class Session;
+enum class Role : std::uint32_t;
+
+class Slot {
+ public:
+  Slot(Device& device, std::uint32_t index, CK_SLOT_ID id);
+
+  const std::uint32_t index;
+  const CK_SLOT_ID id;
+
+  // One record, while the device is being opened. CKR_STRONGROOM_FLASH_VERSION: a token record this
+  // build cannot read; to go on would show an initialised token as an empty one. CKR_DEVICE_MEMORY.
+  CK_RV load(const flash::Record& record);
+
+  void info(CK_TOKEN_INFO* info);
+  bool initialised();
+
+  // C_InitToken. CKR_SESSION_EXISTS, CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_PIN_LEN_RANGE (first
+  // PIN), CKR_STRONGROOM_BUSY.
+  CK_RV init_token(Bytes so_pin, Bytes label);
+  CK_RV login(Session& session, CK_USER_TYPE user, Bytes pin);
+  CK_RV logout(Session& session);
+  CK_RV init_pin(Session& session, Bytes pin);
+  CK_RV set_pin(Session& session, Bytes old_pin, Bytes new_pin);
+
+  // Counts a session in or out. CKR_TOKEN_NOT_RECOGNIZED (not initialised), CKR_SESSION_COUNT.
+  CK_RV admit_session(bool read_write);
+  void release_session(bool read_write);
+  void user_left();
+
+  // Token objects. All answer CKR_STRONGROOM_BUSY to a no-wait thread.
+  CK_RV add(Session& session, std::shared_ptr<Object> object, CK_OBJECT_HANDLE* handle);
+  CK_RV change(Session& session, const Object& object, const Template& changes);
+  CK_RV destroy(Session& session, const Object& object);
+  CK_RV mark_trusted(Session& session, Bytes unique_id);
+  void list(bool with_private, std::vector<std::uint64_t>* handles);
+  std::size_t token_object_count();
+
+  void unload();  // the device closes: forget every object
+
+ private:
+  struct SealedRecord {
+    flash::RecordId id;
+    std::vector<std::uint8_t> value;
+  };
+  std::vector<SealedRecord> sealed_records();  // the private objects in flash
+  RecordPlace record_place(flash::RecordId record) const;
+  CK_RV encode(Session& session, const Object& object, Secret* open,
+               std::vector<std::uint8_t>* sealed);
+  CK_RV commit(flash::RecordId id, std::uint32_t type, Bytes value, bool erase);
+  CK_RV check_login(Session& session, Role role);
+  CK_RV enter_user(algorithms::Key& object_key);
+  CK_RV load_private(algorithms::Key& object_key);
+  bool publish(flash::RecordId record, const std::shared_ptr<Object>& object);
+  void withdraw(flash::RecordId record);
+  TokenRecord token();
+  CK_RV store_token(const TokenRecord& record);
+
+  Device& device_;
+  std::mutex pin_mutex_;
+  std::shared_mutex write_gate_;
+
+  std::mutex mutex_;
+  std::uint64_t token_record_ = 0;  // 0: not initialised
+  TokenRecord token_;
+  bool initialising_ = false;
+  std::size_t sessions_ = 0;
+  std::size_t read_write_sessions_ = 0;
+  std::size_t user_logins_ = 0;
+  bool private_loaded_ = false;
+  std::size_t object_records_ = 0;
+  std::unordered_map<flash::RecordId, std::uint64_t> public_objects_;   // to base handles
+  std::unordered_map<flash::RecordId, std::uint64_t> private_objects_;  // while a user is logged in
+};
+
+}  // namespace strongroom::token

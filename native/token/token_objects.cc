@@ -1,0 +1,271 @@
+// token_objects.cc: the slot's token objects: flash first, then memory. Public ones are in memory
+// while the device is open, private ones while some user is logged in.
+#include <algorithm>
+
+#include "token/library.h"
+
+namespace strongroom::token {
+
+CK_RV Slot::load(const flash::Record& record) {
+  if (record.type == kTokenRecord) {
+    if (!decode_token_record(record.value, &token_)) return CKR_STRONGROOM_FLASH_VERSION;
+    token_record_ = record.id;
+    return CKR_OK;
+  }
+  if (record.type != kObjectRecord) return CKR_OK;
+  ++object_records_;
+  if (object_record_kind(record.value) != ObjectRecordKind::kPublic) return CKR_OK;
+  std::shared_ptr<Object> object;
+  const CK_RV rv = decode_public_object(record.value, &object);
+  if (rv == CKR_DEVICE_ERROR) return CKR_OK;  // not readable: stays in flash, is not shown
+  if (rv != CKR_OK) return rv;
+  return publish(record.id, object) ? CKR_OK : CKR_DEVICE_MEMORY;
+}
+
+// Gives the object a handle and lists it, or replaces the snapshot under the handle it has. False:
+// no place left, or a private object with nobody logged in to see it.
+bool Slot::publish(flash::RecordId record, const std::shared_ptr<Object>& object) {
+  auto& objects = Library::instance().objects;
+  std::lock_guard lock(mutex_);
+  if (object->is_private && !private_loaded_) return false;
+  auto& listed = object->is_private ? private_objects_ : public_objects_;
+  const auto known = listed.find(record);
+  if (known != listed.end()) {
+    object->identity->handle = known->second;
+    return objects.put(known->second, object);
+  }
+  const std::uint64_t handle = objects.reserve();
+  if (handle == 0) return false;
+  object->identity->handle = handle;
+  object->identity->record = record;
+  object->identity->slot = this;
+  listed.emplace(record, handle);
+  return objects.put(handle, object);
+}
+
+void Slot::withdraw(flash::RecordId record) {
+  std::uint64_t handle = 0;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto* listed : {&public_objects_, &private_objects_}) {
+      if (const auto known = listed->find(record); known != listed->end()) {
+        handle = known->second;
+        listed->erase(known);
+      }
+    }
+    --object_records_;
+  }
+  if (handle == 0) return;
+  if (const auto object = Library::instance().objects.take(handle)) {
+    object->identity->destroyed.store(true, std::memory_order_release);
+  }
+}
+
+// Copies, so that nothing is opened while flash's index is locked.
+std::vector<Slot::SealedRecord> Slot::sealed_records() {
+  std::vector<SealedRecord> records;
+  device_.flash().for_each([&](const flash::Record& record) {
+    if (record.slot == index && record.type == kObjectRecord &&
+        object_record_kind(record.value) == ObjectRecordKind::kPrivate) {
+      records.push_back({record.id, {record.value.begin(), record.value.end()}});
+    }
+  });
+  return records;
+}
+
+CK_RV Slot::load_private(algorithms::Key& object_key) {
+  std::unique_lock gate(write_gate_);
+  {
+    std::lock_guard lock(mutex_);
+    private_loaded_ = true;
+  }
+  for (const SealedRecord& record : sealed_records()) {
+    std::shared_ptr<Object> object;
+    const CK_RV rv =
+        open_private_object(record.value, object_key, record_place(record.id), &object);
+    if (rv == CKR_DEVICE_ERROR)
+      continue;  // damaged: stays in flash, is not shown, hides nothing else
+    if (rv != CKR_OK) return rv;
+    if (!publish(record.id, object)) return CKR_DEVICE_MEMORY;
+  }
+  return CKR_OK;
+}
+
+// The record's bytes: `open` for a public object (key bytes in the clear stay in the arena),
+// `sealed` for a private one.
+CK_RV Slot::encode(Session& session, const Object& object, Secret* open,
+                   std::vector<std::uint8_t>* sealed) {
+  if (!object.is_private) return encode_public_object(object, open);
+  std::shared_ptr<algorithms::Key> object_key;
+  {
+    std::lock_guard lock(session.place.mutex);
+    if (session.place.role() != Role::kUser) return CKR_USER_NOT_LOGGED_IN;
+    object_key = session.place.object_key;
+  }
+  return seal_private_object(object, *object_key, record_place(object.identity->record), sealed);
+}
+
+CK_RV Slot::add(Session& session, std::shared_ptr<Object> object, CK_OBJECT_HANDLE* handle) {
+  if (no_wait) return CKR_STRONGROOM_BUSY;
+  std::shared_lock gate(write_gate_);
+  if (session.closed.load(std::memory_order_acquire)) return CKR_SESSION_HANDLE_INVALID;
+  const flash::RecordId record = device_.flash().next_id();
+  object->identity->record = record;
+  object->identity->slot = this;
+  Secret open;
+  std::vector<std::uint8_t> sealed;
+  if (const CK_RV rv = encode(session, *object, &open, &sealed); rv != CKR_OK) return rv;
+  const Bytes value = object->is_private ? Bytes(sealed) : open.bytes();
+  if (const CK_RV rv = commit(record, kObjectRecord, value, false); rv != CKR_OK) return rv;
+  {
+    std::lock_guard lock(mutex_);
+    ++object_records_;
+  }
+  // Durable now, whatever follows. Not publishable only when the user has just logged out: the
+  // handle is then one that names nothing, which is what a logout makes of it anyway.
+  publish(record, object);
+  *handle = session.place.handle_of(*object);
+  return CKR_OK;
+}
+
+CK_RV Slot::change(Session& session, const Object& object, const Template& changes) {
+  if (object.on_token && no_wait) return CKR_STRONGROOM_BUSY;
+  std::shared_lock<std::shared_mutex> gate;
+  if (object.on_token) gate = std::shared_lock(write_gate_);
+  std::lock_guard one(object.identity->change);
+  auto& objects = Library::instance().objects;
+  const auto newest = objects.find(object.identity->handle);
+  if (!newest || newest->identity != object.identity) return CKR_OBJECT_HANDLE_INVALID;
+
+  auto changed = std::make_shared<Object>(*newest);
+  if (const CK_RV rv = apply_changes(newest->attributes, changes, &changed->attributes);
+      rv != CKR_OK)
+    return rv;
+  changed->refresh();
+  if (!object.on_token)
+    return objects.put(object.identity->handle, changed) ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
+
+  if (session.closed.load(std::memory_order_acquire)) return CKR_SESSION_HANDLE_INVALID;
+  Secret open;
+  std::vector<std::uint8_t> sealed;
+  if (const CK_RV rv = encode(session, *changed, &open, &sealed); rv != CKR_OK) return rv;
+  const Bytes value = changed->is_private ? Bytes(sealed) : open.bytes();
+  if (const CK_RV rv = commit(object.identity->record, kObjectRecord, value, false); rv != CKR_OK)
+    return rv;
+  publish(object.identity->record, changed);
+  return CKR_OK;
+}
+
+CK_RV Slot::destroy(Session& session, const Object& object) {
+  if (no_wait) return CKR_STRONGROOM_BUSY;
+  std::shared_lock gate(write_gate_);
+  std::lock_guard one(object.identity->change);
+  if (session.closed.load(std::memory_order_acquire)) return CKR_SESSION_HANDLE_INVALID;
+  if (!Library::instance().objects.find(object.identity->handle)) return CKR_OBJECT_HANDLE_INVALID;
+  if (const CK_RV rv = commit(object.identity->record, kObjectRecord, {}, true); rv != CKR_OK)
+    return rv;
+  withdraw(object.identity->record);
+  return CKR_OK;
+}
+
+namespace {
+
+// What SR_MarkTrusted asks of a key (vendor.h): made here and never seen, wraps and does nothing
+// else, and what comes out of it can neither be read nor leave under a key that is not trusted.
+bool may_be_trusted(const Object& object) {
+  const AttributeSet& has = object.attributes;
+  if (object.opaque || object.object_class != CKO_SECRET_KEY || object.key_type != CKK_AES)
+    return false;
+  if (!has.is_true(CKA_LOCAL) || !has.is_true(CKA_ALWAYS_SENSITIVE) ||
+      !has.is_true(CKA_NEVER_EXTRACTABLE))
+    return false;
+  constexpr std::uint32_t kWrapping = kWrapUsage | kUnwrapUsage;
+  if ((object.usage & kWrapping) == 0 || (object.usage & ~kWrapping) != 0) return false;
+  const Attribute* unwrap_template = has.find(CKA_UNWRAP_TEMPLATE);
+  if (!unwrap_template) return false;
+  const AttributeSet unwrapped = decode_template(unwrap_template->bytes());
+  const Attribute* extractable = unwrapped.find(CKA_EXTRACTABLE);
+  const bool stays_inside = extractable && !unwrapped.is_true(CKA_EXTRACTABLE);
+  return unwrapped.is_true(CKA_SENSITIVE) &&
+         (unwrapped.is_true(CKA_WRAP_WITH_TRUSTED) || stays_inside);
+}
+
+}  // namespace
+
+CK_RV Slot::mark_trusted(Session& session, Bytes unique_id) {
+  if (session.place.role() != Role::kSo) return CKR_USER_NOT_LOGGED_IN;
+  if (no_wait) return CKR_STRONGROOM_BUSY;
+  std::shared_ptr<algorithms::Key> object_key;
+  {
+    std::lock_guard lock(session.place.mutex);
+    if (session.place.role() != Role::kSo) return CKR_USER_NOT_LOGGED_IN;
+    object_key = session.place.object_key;
+  }
+  // The SO does not see private objects, so the record itself is opened; nobody writes meanwhile.
+  std::unique_lock gate(write_gate_);
+  if (session.closed.load(std::memory_order_acquire)) return CKR_SESSION_HANDLE_INVALID;
+  std::shared_ptr<Object> found;
+  for (const SealedRecord& record : sealed_records()) {
+    std::shared_ptr<Object> object;
+    const CK_RV rv =
+        open_private_object(record.value, *object_key, record_place(record.id), &object);
+    if (rv == CKR_DEVICE_ERROR) continue;
+    if (rv != CKR_OK) return rv;
+    const Attribute* its_id = object->attributes.find(CKA_UNIQUE_ID);
+    if (!its_id || !equal(its_id->bytes(), unique_id)) continue;
+    object->identity->record = record.id;
+    found = std::move(object);
+    break;
+  }
+  if (!found) return CKR_OBJECT_HANDLE_INVALID;
+  if (!may_be_trusted(*found)) return CKR_KEY_FUNCTION_NOT_PERMITTED;
+
+  const flash::RecordId record = found->identity->record;
+  found->attributes.set_bool(CKA_TRUSTED, true);
+  found->refresh();
+  std::vector<std::uint8_t> sealed;
+  if (const CK_RV rv = seal_private_object(*found, *object_key, record_place(record), &sealed);
+      rv != CKR_OK)
+    return rv;
+  if (const CK_RV rv = commit(record, kObjectRecord, sealed, false); rv != CKR_OK) return rv;
+
+  // A user logged in elsewhere has the object in memory: show them the new snapshot under its old
+  // identity.
+  auto& objects = Library::instance().objects;
+  std::lock_guard lock(mutex_);
+  if (const auto known = private_objects_.find(record); known != private_objects_.end()) {
+    if (const auto shown = objects.find(known->second)) {
+      auto changed = std::make_shared<Object>(*shown);
+      changed->attributes = found->attributes;
+      changed->refresh();
+      objects.put(known->second, changed);
+    }
+  }
+  return CKR_OK;
+}
+
+void Slot::list(bool with_private, std::vector<std::uint64_t>* handles) {
+  std::lock_guard lock(mutex_);
+  for (const auto& [record, handle] : public_objects_) handles->push_back(handle);
+  if (!with_private) return;
+  for (const auto& [record, handle] : private_objects_) handles->push_back(handle);
+}
+
+std::size_t Slot::token_object_count() {
+  std::lock_guard lock(mutex_);
+  return object_records_;
+}
+
+void Slot::unload() {
+  std::unordered_map<flash::RecordId, std::uint64_t> gone;
+  {
+    std::lock_guard lock(mutex_);
+    gone.swap(public_objects_);
+    gone.merge(private_objects_);
+    private_objects_.clear();
+    private_loaded_ = false;
+  }
+  for (const auto& [record, handle] : gone) Library::instance().objects.take(handle);
+}
+
+}  // namespace strongroom::token

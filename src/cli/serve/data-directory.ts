@@ -1,0 +1,31 @@
+/**
+ * What lies where in a data directory. docs/operations.md shows the same table.
+ */
+import { join } from 'node:path';
+
+export interface DataDirectory {
+  readonly root: string;
+  readonly hsm: string;
+  /** First boot builds the device here and renames it to `hsm`, so that a half-made one is never opened. */
+  readonly hsmPartial: string;
+  readonly credentials: string;
+}
+
+export interface HsmDirectory {
+  readonly flash: string;
+  readonly root: string;
+  readonly userPin: string;
+}
+
+export const dataDirectory = (root: string): DataDirectory => ({
+  root,
+  hsm: join(root, 'hsm'),
+  hsmPartial: join(root, 'hsm.partial'),
+  credentials: join(root, 'credentials'),
+});
+
+export const hsmDirectory = (root: string): HsmDirectory => ({
+  flash: join(root, 'flash'),
+  root: join(root, 'root'),
+  userPin: join(root, 'user-pin'),
+});

@@ -1,0 +1,37 @@
+/**
+ * PKCS#11 for TypeScript: what the rest of the project imports from this folder. A device comes from openDevice or
+ * attachDevice in src/link/in-process.ts (later: from other links); slots, sessions and objects follow from there.
+ *
+ *   await using device = await openDevice({ flashDirectory: null, slotCount: 1, create: true });
+ *   const [slot] = await device.slots();
+ *   await using session = await slot.openSession({ readWrite: true });
+ */
+export type {
+  AttributeName,
+  AttributeValues,
+  KeyType,
+  MechanismName,
+  ObjectClass,
+  Template,
+} from './attributes.ts';
+export { CKA, CKF, CKK, CKM, CKO, CKR, CKR_ENDS, CKS, CKU, type CkrName } from './constants.ts';
+export { Device, type DeviceStatus } from './device.ts';
+export { CkrError, ckrName } from './errors.ts';
+export type { ObjectHandle, SealedRandom, SyncSession } from './hot-path.ts';
+export { type Link, LinkError, type SyncLink } from './link.ts';
+export {
+  type CounterKdfMechanism,
+  GCM_IV_BYTES,
+  type GcmMechanism,
+  type GcmMessage,
+  type GcmMessageTag,
+  type GcmWrap,
+  type HmacGeneralMechanism,
+  type KdfField,
+  type Mechanism,
+  type OpaqueMechanism,
+  SEAL_NONCE_BYTES,
+  SEAL_TAG_BYTES,
+} from './mechanisms.ts';
+export { type EncryptedMessage, Session, type SessionInfo } from './session.ts';
+export { type MechanismInfo, Slot, type SlotInfo, type TokenInfo } from './slot.ts';

@@ -1,0 +1,216 @@
+/**
+ * Mechanisms and their parameters (PKCS#11 v3.2 section 6), and how a parameter becomes pointer-free bytes.
+ */
+import { type MechanismName, mechanismNumber } from './attributes.ts';
+import { MECHANISM_PARAMETERS } from './commands.ts';
+import { CK_SP800_108, CKG, CKM } from './constants.ts';
+
+/** CKM_AES_GCM in one part: `tagBits` 96 to 128 (default 128); the tag follows the ciphertext. */
+export interface GcmMechanism {
+  readonly mechanism: 'CKM_AES_GCM';
+  /** 1 to 256 bytes; 12 is the fast path. Never the same twice under one key. */
+  readonly iv: Uint8Array;
+  readonly additionalData?: Uint8Array | undefined;
+  readonly tagBits?: number | undefined;
+}
+
+/** One input field of the KDF, in order. */
+export type KdfField =
+  | {
+      readonly field: 'counter';
+      readonly widthBits: 8 | 16 | 24 | 32;
+      readonly littleEndian?: boolean;
+    }
+  | {
+      readonly field: 'length';
+      readonly widthBits: 8 | 16 | 24 | 32 | 64;
+      readonly littleEndian?: boolean;
+      readonly of?: 'keys' | 'segments';
+    }
+  | { readonly field: 'bytes'; readonly bytes: Uint8Array };
+
+/** CKM_SP800_108_COUNTER_KDF (SP 800-108r1 section 4.1). One field is the counter. */
+export interface CounterKdfMechanism {
+  readonly mechanism: 'CKM_SP800_108_COUNTER_KDF';
+  /** Default CKM_SHA256_HMAC. */
+  readonly prf?: MechanismName;
+  readonly fields: readonly KdfField[];
+}
+
+/** A mechanism that takes no parameter, by name or number, or with bytes that hold no pointer. */
+export interface OpaqueMechanism {
+  readonly mechanism:
+    | Exclude<
+        MechanismName,
+        | 'CKM_AES_GCM'
+        | 'CKM_SP800_108_COUNTER_KDF'
+        | 'CKM_STRONGROOM_DERIVE_AES_GCM'
+        | 'CKM_SHA256_HMAC_GENERAL'
+      >
+    | number;
+  readonly parameter?: Uint8Array;
+}
+
+/** CKM_SHA256_HMAC_GENERAL: the MAC cut to its leftmost `macLength` bytes. */
+export interface HmacGeneralMechanism {
+  readonly mechanism: 'CKM_SHA256_HMAC_GENERAL';
+  readonly macLength: number;
+}
+
+export type Mechanism =
+  | GcmMechanism
+  | CounterKdfMechanism
+  | HmacGeneralMechanism
+  | OpaqueMechanism
+  | OpaqueMechanism['mechanism'];
+
+/** Message-based AEAD, encrypting: without `iv` the token makes one of `ivLength` bytes. */
+export interface GcmMessage {
+  readonly iv?: Uint8Array | undefined;
+  /** Default 12. */
+  readonly ivLength?: number | undefined;
+  readonly additionalData?: Uint8Array | undefined;
+  /** 96 to 128, default 128. */
+  readonly tagBits?: number | undefined;
+}
+
+/** Message-based AEAD, decrypting. */
+export interface GcmMessageTag {
+  readonly iv: Uint8Array;
+  readonly tag: Uint8Array;
+  readonly additionalData?: Uint8Array | undefined;
+}
+
+/** CKM_AES_GCM for authenticated wrapping. Without `iv` the token makes one of 12 bytes. */
+export interface GcmWrap {
+  readonly mechanism: 'CKM_AES_GCM';
+  readonly iv?: Uint8Array | undefined;
+  readonly tagBits?: number | undefined;
+}
+
+export const SEAL_NONCE_BYTES = 28;
+export const SEAL_TAG_BYTES = 16;
+export const GCM_IV_BYTES = 12;
+export const GCM_TAG_BITS = 128;
+
+/** The number and the parameter's bytes of a mechanism field. */
+export interface EncodedMechanism {
+  readonly number: number;
+  readonly parameter: Uint8Array;
+}
+
+const none = new Uint8Array(0);
+
+/** Puts u32 words and byte fields one after the other, as in a frame's body. */
+export function packFields(fields: readonly (number | Uint8Array)[]): Uint8Array {
+  const length = fields.reduce<number>(
+    (sum, field) => sum + 4 + (typeof field === 'number' ? 0 : (field.length + 3) & ~3),
+    0,
+  );
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  let offset = 0;
+  for (const field of fields) {
+    view.setUint32(offset, typeof field === 'number' ? field : field.length, true);
+    offset += 4;
+    if (typeof field === 'number') continue;
+    bytes.set(field, offset);
+    offset += (field.length + 3) & ~3;
+  }
+  return bytes;
+}
+
+function kdfField(field: KdfField): (number | Uint8Array)[] {
+  switch (field.field) {
+    case 'counter':
+      return [
+        CK_SP800_108.CK_SP800_108_ITERATION_VARIABLE,
+        Number(field.littleEndian ?? false),
+        field.widthBits,
+      ];
+    case 'length': {
+      const method =
+        field.of === 'segments'
+          ? CK_SP800_108.CK_SP800_108_DKM_LENGTH_SUM_OF_SEGMENTS
+          : CK_SP800_108.CK_SP800_108_DKM_LENGTH_SUM_OF_KEYS;
+      return [
+        CK_SP800_108.CK_SP800_108_DKM_LENGTH,
+        method,
+        Number(field.littleEndian ?? false),
+        field.widthBits,
+      ];
+    }
+    case 'bytes':
+      return [CK_SP800_108.CK_SP800_108_BYTE_ARRAY, field.bytes];
+  }
+}
+
+/** Encodes a mechanism for the commands with a single-part parameter. */
+export function encodeMechanism(mechanism: Mechanism): EncodedMechanism {
+  if (typeof mechanism !== 'object') return { number: mechanismNumber(mechanism), parameter: none };
+  const number = mechanismNumber(mechanism.mechanism);
+  switch (mechanism.mechanism) {
+    case 'CKM_AES_GCM': {
+      const { iv, additionalData, tagBits } = mechanism as GcmMechanism;
+      return {
+        number,
+        parameter: packFields([iv, additionalData ?? none, tagBits ?? GCM_TAG_BITS]),
+      };
+    }
+    case 'CKM_SP800_108_COUNTER_KDF': {
+      const { prf, fields } = mechanism as CounterKdfMechanism;
+      const words = [
+        mechanismNumber(prf ?? 'CKM_SHA256_HMAC'),
+        fields.length,
+        ...fields.flatMap(kdfField),
+      ];
+      return { number, parameter: packFields(words) };
+    }
+    case 'CKM_SHA256_HMAC_GENERAL': {
+      const parameter = new Uint8Array(MECHANISM_PARAMETERS.CKM_SHA256_HMAC_GENERAL.opaque);
+      new DataView(parameter.buffer).setUint32(
+        0,
+        (mechanism as HmacGeneralMechanism).macLength,
+        true,
+      );
+      return { number, parameter };
+    }
+    default:
+      return { number, parameter: (mechanism as OpaqueMechanism).parameter ?? none };
+  }
+}
+
+/** Encodes GCM for MessageEncrypt. An IV that the token makes travels as that many zero bytes. */
+export function encodeGcmMessage(message: GcmMessage): EncodedMechanism {
+  const iv = message.iv ?? new Uint8Array(message.ivLength ?? GCM_IV_BYTES);
+  const generator = message.iv ? CKG.CKG_NO_GENERATE : CKG.CKG_GENERATE_RANDOM;
+  const tagBits = message.tagBits ?? GCM_TAG_BITS;
+  return { number: CKM.CKM_AES_GCM, parameter: packFields([iv, 0, generator, tagBits, none]) };
+}
+
+/** Encodes GCM for MessageDecrypt. */
+export function encodeGcmMessageTag(message: GcmMessageTag): EncodedMechanism {
+  const parameter = packFields([
+    message.iv,
+    0,
+    CKG.CKG_NO_GENERATE,
+    message.tag.length * 8,
+    message.tag,
+  ]);
+  return { number: CKM.CKM_AES_GCM, parameter };
+}
+
+/** Encodes GCM for WrapKeyAuthenticated and UnwrapKeyAuthenticated. */
+export function encodeGcmWrap(wrap: GcmWrap): EncodedMechanism {
+  const iv = wrap.iv ?? new Uint8Array(GCM_IV_BYTES);
+  const generator = wrap.iv ? CKG.CKG_NO_GENERATE : CKG.CKG_GENERATE_RANDOM;
+  return {
+    number: CKM.CKM_AES_GCM,
+    parameter: packFields([iv, 0, generator, wrap.tagBits ?? GCM_TAG_BITS]),
+  };
+}
+
+/** Encodes the seal mechanism: nothing to encrypt with, nonce and tag to decrypt with. */
+export function encodeSeal(nonce: Uint8Array, tag: Uint8Array): EncodedMechanism {
+  return { number: CKM.CKM_STRONGROOM_DERIVE_AES_GCM, parameter: packFields([nonce, tag]) };
+}

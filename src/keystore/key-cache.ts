@@ -1,0 +1,131 @@
+/**
+ * Key cache: key tokens that are unwrapped at the moment, as handles of session objects in the device.
+ *
+ * Bounded, least recently used first; each key is unwrapped once however many callers wait for it; a key in
+ * use is never destroyed. Generic over the handle, so that it can be tested without a device.
+ */
+import type { KeyMaterial } from './key-store.ts';
+import { lengthPrefixed } from './length-prefixed.ts';
+
+export interface KeyCacheOptions<Handle> {
+  /** Keys kept while nobody uses them, at least 1. */
+  readonly countMax: number;
+  /** Unwraps a key token. */
+  load(material: KeyMaterial): Promise<Handle>;
+  /** Destroys a session object. Nobody waits for it, so it reports its own trouble. */
+  destroy(handle: Handle): void;
+}
+
+interface Entry<Handle> {
+  readonly identity: string;
+  handle: Handle | undefined;
+  loading: Promise<Handle> | undefined;
+  /** Callers using the handle or waiting for it. */
+  pinCount: number;
+  /** No longer in the cache: destroyed when the last pin goes. */
+  dropped: boolean;
+}
+
+export class KeyCache<Handle> {
+  readonly #options: KeyCacheOptions<Handle>;
+  /** In order of last use. */
+  readonly #entries = new Map<string, Entry<Handle>>();
+  /** Material objects never change, so what identifies one is made once. */
+  readonly #identities = new WeakMap<KeyMaterial, string>();
+
+  constructor(options: KeyCacheOptions<Handle>) {
+    if (!(options.countMax >= 1)) throw new RangeError('countMax must be at least 1');
+    this.#options = options;
+  }
+
+  /** Keys in the cache, those being unwrapped included. */
+  get count(): number {
+    return this.#entries.size;
+  }
+
+  /** Runs `work` with the key's handle, which stays valid until the promise that `work` returns settles. */
+  async use<T>(material: KeyMaterial, work: (handle: Handle) => T | Promise<T>): Promise<T> {
+    const entry = this.#take(material);
+    entry.pinCount += 1;
+    try {
+      return await work(entry.handle ?? (await (entry.loading as Promise<Handle>)));
+    } finally {
+      entry.pinCount -= 1;
+      this.#destroyIfUnused(entry);
+    }
+  }
+
+  /** Drops one key: its handle turned out to be dead. */
+  drop(material: KeyMaterial): void {
+    const entry = this.#entries.get(this.#identity(material));
+    if (entry !== undefined) this.#remove(entry);
+  }
+
+  /** Drops all keys. */
+  clear(): void {
+    for (const entry of [...this.#entries.values()]) this.#remove(entry);
+  }
+
+  #take(material: KeyMaterial): Entry<Handle> {
+    const identity = this.#identity(material);
+    const known = this.#entries.get(identity);
+    if (known !== undefined) {
+      this.#entries.delete(identity);
+      this.#entries.set(identity, known);
+      return known;
+    }
+    const entry: Entry<Handle> = {
+      identity,
+      handle: undefined,
+      loading: undefined,
+      pinCount: 0,
+      dropped: false,
+    };
+    this.#entries.set(identity, entry);
+    entry.loading = this.#load(entry, material);
+    if (this.#entries.size > this.#options.countMax) this.#removeOldest();
+    return entry;
+  }
+
+  async #load(entry: Entry<Handle>, material: KeyMaterial): Promise<Handle> {
+    try {
+      entry.handle = await this.#options.load(material);
+      return entry.handle;
+    } catch (error) {
+      this.#remove(entry);
+      throw error;
+    } finally {
+      entry.loading = undefined;
+    }
+  }
+
+  #removeOldest(): void {
+    const [oldest] = this.#entries.values();
+    if (oldest !== undefined) this.#remove(oldest);
+  }
+
+  #remove(entry: Entry<Handle>): void {
+    if (entry.dropped) return;
+    entry.dropped = true;
+    this.#entries.delete(entry.identity);
+    this.#destroyIfUnused(entry);
+  }
+
+  #destroyIfUnused(entry: Entry<Handle>): void {
+    if (!entry.dropped || entry.pinCount > 0 || entry.handle === undefined) return;
+    const { handle } = entry;
+    entry.handle = undefined;
+    this.#options.destroy(handle);
+  }
+
+  /** Everything the wrap authenticates, and the token itself: a changed copy is another key. */
+  #identity(material: KeyMaterial): string {
+    const known = this.#identities.get(material);
+    if (known !== undefined) return known;
+    const { accountId, region, keyId, materialId, keySpec, keyToken } = material;
+    const fields = [accountId, region, keyId, materialId, keySpec, keyToken];
+    const identity = Buffer.from(lengthPrefixed(fields)).toString('latin1');
+    this.#identities.set(material, identity);
+    return identity;
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * The KMS as a transport sees it: a request in, a response out. Runs the pipeline, then the last stage, audit:
+ * no answer leaves before its record is in the log, and without a record there is no answer but a fault.
+ */
+import type { Authenticator } from '../access/principal.ts';
+import { encodeException, type KmsException } from '../api/exceptions.ts';
+import { encodeOutput } from '../api/json.ts';
+import type { ServiceHandler, ServiceRequest, ServiceResponse } from '../api/transport.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
+import { type Clock, wallClock } from '../clock/clock.ts';
+import type { KeyStore, Mac } from '../keystore/key-store.ts';
+import type { MetadataStore } from '../store/metadata-store.ts';
+import { KeyRepository } from './keys/key-repository.ts';
+import { operations } from './operations/index.ts';
+import { Pipeline } from './pipeline.ts';
+import { auditErrorCode, refusalOf } from './refusal.ts';
+import { type Outcome, RequestTrail } from './request-trail.ts';
+import { StageTimer } from './stage-timer.ts';
+
+/** What one Region works with. Several Regions may share a store. */
+export interface RegionParts {
+  readonly keyStore: KeyStore;
+  /** Of the same domain as the key store: for the records of the Region's keys. */
+  readonly mac: Mac;
+  readonly store: MetadataStore;
+}
+
+/** A fault of the service, for whoever operates it. Never holds plaintext, ciphertext or key material. */
+export interface Fault {
+  readonly requestId: string;
+  readonly operation: string | undefined;
+  readonly error: unknown;
+}
+
+export interface KmsServiceOptions {
+  readonly authenticate: Authenticator;
+  /** By Region name; the authenticator lets no other Region through. */
+  readonly regions: ReadonlyMap<string, RegionParts>;
+  readonly audit: AuditLog;
+  /** Audit times. Default: the machine's clock. */
+  readonly wallClock?: Clock;
+  /** Dates of keys. Default: the machine's clock. */
+  readonly domainClock?: Clock;
+  /** Answers carry a Server-Timing header with the time of each stage. Default: no. */
+  readonly serverTiming?: boolean;
+  readonly onFault?: (fault: Fault) => void;
+}
+
+const headers = {
+  'Cache-Control': 'no-cache, no-store, must-revalidate, private',
+  'Content-Type': 'application/x-amz-json-1.1',
+  Expires: '0',
+  Pragma: 'no-cache',
+} as const;
+
+export function createKmsService(options: KmsServiceOptions): ServiceHandler {
+  const { authenticate, audit, wallClock: wall = wallClock, domainClock = wall } = options;
+  const { serverTiming = false, onFault = () => undefined } = options;
+  const regions = new Map(
+    [...options.regions].map(([region, { keyStore, mac, store }]) => [
+      region,
+      { region, keyStore, keys: new KeyRepository({ region, store, mac }) },
+    ]),
+  );
+  const pipeline = new Pipeline({ authenticate, regions, operations, domainClock });
+
+  function refuse(error: unknown, trail: RequestTrail): KmsException {
+    const { exception, fault } = refusalOf(error);
+    if (fault !== undefined) {
+      const { requestId, operation } = trail;
+      onFault({ requestId, operation: operation?.name, error: fault });
+    }
+    return exception;
+  }
+
+  /** @returns the exception to answer with, if any */
+  async function record(
+    trail: RequestTrail,
+    refusal?: KmsException,
+  ): Promise<KmsException | undefined> {
+    if (trail.recorded) return refusal;
+    const outcome: Outcome = refusal
+      ? { errorCode: auditErrorCode(refusal), errorMessage: refusal.message }
+      : {};
+    try {
+      await audit.append(trail.event(outcome));
+      return refusal;
+    } catch (error) {
+      return refuse(error, trail);
+    }
+  }
+
+  return async (request: ServiceRequest): Promise<ServiceResponse> => {
+    const timer = serverTiming ? new StageTimer() : undefined;
+    const trail = new RequestTrail(request, wall.nowMs());
+    let output: object | undefined;
+    let refusal: KmsException | undefined;
+    try {
+      output = await pipeline.process(request, trail, timer);
+    } catch (error) {
+      refusal = refuse(error, trail);
+    }
+    refusal = await record(trail, refusal);
+    timer?.ended('audit');
+    const responseHeaders = {
+      ...headers,
+      'x-amzn-RequestId': trail.requestId,
+      ...(timer && { 'Server-Timing': timer.header() }),
+    };
+    try {
+      if (refusal !== undefined)
+        return {
+          status: refusal.httpStatus,
+          headers: responseHeaders,
+          body: encodeException(refusal),
+        };
+      return { status: 200, headers: responseHeaders, body: encodeOutput(output) };
+    } finally {
+      wipe(trail.operation?.secrets, trail.input);
+      wipe(trail.operation?.secrets, output);
+    }
+  };
+}
+
+/** Overwrites the named members, where they are octets. */
+function wipe(names: readonly string[] = [], holder: object = {}): void {
+  for (const name of names) {
+    const value = (holder as Readonly<Record<string, unknown>>)[name];
+    if (value instanceof Uint8Array) value.fill(0);
+  }
+}

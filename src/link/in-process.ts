@@ -1,0 +1,113 @@
+/**
+ * The link to a device in this process: frames travel over a buffer of the addon's and an N-API call.
+ */
+import { FRAME_BYTES_MAX, SLAB_BYTES } from '../hsm/commands.ts';
+import { CKR } from '../hsm/constants.ts';
+import { CkrError, Device, type Link, LinkError, type SyncLink } from '../hsm/index.ts';
+import { loadAddon, type NativeClient, type NativeMemoryRange } from '../native/load.ts';
+
+export interface DeviceOptions {
+  /** Folder of the sealed flash; null: the device lives in memory only. */
+  readonly flashDirectory: string | null;
+  /** Folder of the root secret, PIN counters and journal head. Needed with a flash. */
+  readonly rootDirectory?: string;
+  /** 1 to 64. An existing flash keeps its own count. */
+  readonly slotCount: number;
+  /** Make an empty device where none is; else CKR_TOKEN_NOT_PRESENT. */
+  readonly create: boolean;
+  /** PBKDF2 iterations for new PINs; absent: the token's default. A device in memory takes 1. */
+  readonly pinIterations?: number;
+  /** Sessions per slot; absent: the token's default. */
+  readonly maxSessionCount?: number;
+}
+
+class InProcessLink implements Link {
+  readonly frameBytesMax: number = FRAME_BYTES_MAX;
+  readonly transactSync: SyncLink;
+  readonly #client: NativeClient;
+  readonly #afterClose: () => Promise<void>;
+  #closed: Promise<void> | undefined;
+
+  constructor(client: NativeClient, afterClose: () => Promise<void>) {
+    this.#client = client;
+    this.#afterClose = afterClose;
+    this.transactSync = {
+      slab: client.slab,
+      responseOffset: SLAB_BYTES,
+      exec: client.exec,
+      execOut: client.execOut,
+      execInOut: client.execInOut,
+    };
+  }
+
+  async transact(request: Uint8Array, responseBytesMax = 0): Promise<Uint8Array> {
+    if (this.#closed !== undefined) throw new LinkError('closed', 'the device was closed');
+    return this.#client.execAsync(request, responseBytesMax);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#client.close().then(this.#afterClose);
+    return this.#closed;
+  }
+}
+
+/** A link to a device in this process, and what others need to join its application. */
+export interface InProcess {
+  readonly link: Link;
+  readonly attachId: Uint8Array;
+}
+
+/** What openDevice does, without saying Hello. Closing the link closes the device for every thread. */
+export async function openLink(options: DeviceOptions): Promise<InProcess> {
+  const addon = loadAddon();
+  const { rv, device, client } = await addon.openDevice({
+    flashDirectory: options.flashDirectory,
+    rootDirectory: options.rootDirectory ?? null,
+    slotCount: options.slotCount,
+    pinIterations: options.pinIterations ?? 0,
+    maxSessionCount: options.maxSessionCount ?? 0,
+    create: options.create,
+  });
+  if (rv !== CKR.CKR_OK || client === undefined || device === undefined) {
+    throw new CkrError(rv, 'OpenDevice');
+  }
+  const closeDevice = async (): Promise<void> => {
+    const closed = await addon.closeDevice(device);
+    if (closed !== CKR.CKR_OK) throw new CkrError(closed, 'CloseDevice');
+  };
+  return { link: new InProcessLink(client, closeDevice), attachId: client.attachId };
+}
+
+/**
+ * Opens a device in this process, and an application on it. Closing it closes the device for every thread.
+ * Rejects with CkrError: CKR_STRONGROOM_FLASH_IN_USE, _FLASH_VERSION, _FLASH_INTEGRITY, CKR_TOKEN_NOT_PRESENT,
+ * CKR_DEVICE_ERROR (file system), CKR_ARGUMENTS_BAD.
+ */
+export async function openDevice(options: DeviceOptions): Promise<Device> {
+  const { link, attachId } = await openLink(options);
+  return Device.connect(link, attachId);
+}
+
+/** What attachDevice does, without saying Hello. */
+export function attachLink(attachId: Uint8Array): InProcess {
+  const { rv, client } = loadAddon().attach(attachId);
+  if (rv !== CKR.CKR_OK || client === undefined) throw new CkrError(rv, 'AttachApplication');
+  return { link: new InProcessLink(client, async () => {}), attachId: client.attachId };
+}
+
+/** Joins, from any thread of this process, the application whose attach id this is. Rejects with CkrError. */
+export async function attachDevice(attachId: Uint8Array): Promise<Device> {
+  const { link } = attachLink(attachId);
+  return Device.connect(link, attachId);
+}
+
+/** Where raw keys may be in this process: the token's arena and OpenSSL's secure heap. */
+export function deviceMemory(attachId: Uint8Array): {
+  arena: NativeMemoryRange;
+  secureHeap: NativeMemoryRange;
+} {
+  const { rv, arena, secureHeap } = loadAddon().memoryRanges(attachId);
+  if (rv !== CKR.CKR_OK || arena === undefined || secureHeap === undefined)
+    throw new CkrError(rv, 'GetDeviceStatus');
+  return { arena, secureHeap };
+}

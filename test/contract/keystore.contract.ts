@@ -1,0 +1,175 @@
+/**
+ * What every KeyStore promises, whatever is behind it. Call it from a test file with a way to make one.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type KeyMaterial,
+  type KeyStore,
+  KeyTokenError,
+  type MaterialBinding,
+  MessageAuthenticationError,
+} from '../../src/keystore/key-store.ts';
+
+export interface KeyStoreFeatures {
+  /** The Region whose bindings it takes. */
+  readonly region: string;
+}
+
+export function keyStoreContract(
+  name: string,
+  features: KeyStoreFeatures,
+  make: () => Promise<KeyStore>,
+): void {
+  describe(`${name} as KeyStore`, () => {
+    let keyStore: KeyStore;
+    let material: KeyMaterial;
+    const context = Buffer.from('additional data');
+    const newBinding = (): MaterialBinding => ({
+      accountId: '111122223333',
+      region: features.region,
+      keyId: randomUUID(),
+      materialId: randomBytes(32).toString('hex'),
+      keySpec: 'SYMMETRIC_DEFAULT',
+    });
+
+    beforeAll(async () => {
+      keyStore = await make();
+      material = await keyStore.generate(newBinding());
+    });
+    afterAll(() => keyStore?.[Symbol.asyncDispose]());
+
+    it('makes material that carries its binding, and another one each time', async () => {
+      const binding = newBinding();
+      const [one, two] = [await keyStore.generate(binding), await keyStore.generate(binding)];
+      expect(one).toEqual({ ...binding, keyToken: expect.any(Uint8Array) });
+      expect(Buffer.from(one.keyToken).equals(two.keyToken)).toBe(false);
+      const sealed = await keyStore.seal(one, context, Buffer.from('x'));
+      await expect(keyStore.open(two, context, sealed)).rejects.toThrow(MessageAuthenticationError);
+    });
+
+    it.each([1, 2, 31, 32, 4095, 4096])('opens what it sealed: %i bytes', async (length) => {
+      const plaintext = randomBytes(length);
+      const sealed = await keyStore.seal(material, context, plaintext);
+      expect([sealed.nonce.length, sealed.tag.length, sealed.ciphertext.length]).toEqual([
+        28,
+        16,
+        length,
+      ]);
+      expect(plaintext.equals(await keyStore.open(material, context, sealed))).toBe(true);
+    });
+
+    it('takes additional data of any length', async () => {
+      for (const length of [0, 1, 65, 100_000]) {
+        const additionalData = randomBytes(length);
+        const sealed = await keyStore.seal(material, additionalData, Buffer.from('x'));
+        expect(Buffer.from(await keyStore.open(material, additionalData, sealed)).toString()).toBe(
+          'x',
+        );
+      }
+    });
+
+    it('never uses a nonce twice', async () => {
+      const nonces = new Set<string>();
+      for (let i = 0; i < 100; i += 1) {
+        const { nonce } = await keyStore.seal(material, context, Buffer.from('x'));
+        nonces.add(Buffer.from(nonce).toString('hex'));
+      }
+      expect(nonces.size).toBe(100);
+    });
+
+    it('opens nothing that was changed', async () => {
+      const sealed = await keyStore.seal(material, context, Buffer.from('plain'));
+      const flip = (bytes: Uint8Array, at: number) =>
+        Buffer.from(bytes.map((byte, i) => (i === at ? byte ^ 1 : byte)));
+      for (const part of ['nonce', 'tag', 'ciphertext'] as const)
+        for (let at = 0; at < sealed[part].length; at += 1)
+          await expect(
+            keyStore.open(material, context, { ...sealed, [part]: flip(sealed[part], at) }),
+          ).rejects.toThrow(MessageAuthenticationError);
+      await expect(keyStore.open(material, Buffer.from('other'), sealed)).rejects.toThrow(
+        MessageAuthenticationError,
+      );
+      await expect(keyStore.open(material, Buffer.alloc(0), sealed)).rejects.toThrow(
+        MessageAuthenticationError,
+      );
+      for (const cut of [{ tag: sealed.tag.subarray(0, 12) }, { nonce: sealed.nonce.subarray(1) }])
+        await expect(keyStore.open(material, context, { ...sealed, ...cut })).rejects.toThrow(
+          MessageAuthenticationError,
+        );
+      await keyStore.open(material, context, sealed);
+    });
+
+    it('seals random bytes, and shows them only when asked', async () => {
+      const hidden = await keyStore.sealRandom(material, context, 32, { reveal: false });
+      expect(hidden).not.toHaveProperty('plaintext');
+      expect(await keyStore.open(material, context, hidden.sealed)).toHaveLength(32);
+      for (const length of [1, 1024]) {
+        const { sealed, plaintext } = await keyStore.sealRandom(material, context, length, {
+          reveal: true,
+        });
+        expect(plaintext).toHaveLength(length);
+        expect(Buffer.from(await keyStore.open(material, context, sealed)).equals(plaintext!)).toBe(
+          true,
+        );
+      }
+    });
+
+    it('gives random bytes', async () => {
+      const [one, two] = [await keyStore.random(1024), await keyStore.random(1024)];
+      expect(one).toHaveLength(1024);
+      expect(Buffer.from(one).equals(two)).toBe(false);
+    });
+
+    it('takes a key token for no other key, and no changed one', async () => {
+      const other = await keyStore.generate(newBinding());
+      const sealed = await keyStore.seal(material, context, Buffer.from('x'));
+      const wrong: Partial<KeyMaterial>[] = [
+        { accountId: '999999999999' },
+        { region: 'xx-nowhere-1' },
+        { keyId: randomUUID() },
+        { materialId: '0'.repeat(64) },
+        { keySpec: 'HMAC_256' },
+        { keyToken: other.keyToken },
+        { keyToken: new Uint8Array(0) },
+        { keyToken: material.keyToken.subarray(1) },
+        { keyToken: Buffer.concat([material.keyToken, Buffer.of(0)]) },
+      ];
+      for (const change of wrong) {
+        const changed = { ...material, ...change };
+        await expect(
+          keyStore.open(changed, context, sealed),
+          JSON.stringify(Object.keys(change)),
+        ).rejects.toThrow(KeyTokenError);
+        await expect(keyStore.seal(changed, context, Buffer.from('x'))).rejects.toThrow(
+          KeyTokenError,
+        );
+        await expect(keyStore.sealRandom(changed, context, 8, { reveal: true })).rejects.toThrow(
+          KeyTokenError,
+        );
+      }
+      for (let bit = 0; bit < material.keyToken.length * 8; bit += 1) {
+        const keyToken = Buffer.from(material.keyToken);
+        keyToken[bit >> 3]! ^= 1 << (bit & 7);
+        await expect(
+          keyStore.open({ ...material, keyToken }, context, sealed),
+          `bit ${bit}`,
+        ).rejects.toThrow(KeyTokenError);
+      }
+      await keyStore.open(material, context, sealed);
+    });
+
+    it('does many things at once', async () => {
+      const materials = await Promise.all(
+        Array.from({ length: 8 }, () => keyStore.generate(newBinding())),
+      );
+      const round = async (i: number) => {
+        const own = materials[i % materials.length] as KeyMaterial;
+        const sealed = await keyStore.seal(own, context, Buffer.from(`message ${i}`));
+        return Buffer.from(await keyStore.open(own, context, sealed)).toString();
+      };
+      const results = await Promise.all(Array.from({ length: 200 }, (_, i) => round(i)));
+      expect(results).toEqual(Array.from({ length: 200 }, (_, i) => `message ${i}`));
+    });
+  });
+}
