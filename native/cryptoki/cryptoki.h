@@ -167,15 +167,6 @@ struct CK_GCM_MESSAGE_PARAMS {
   CK_ULONG ulTagBits;
 };
 
-// CKM_AES_GCM for C_WrapKeyAuthenticated and C_UnwrapKeyAuthenticated: the tag is appended to the wrapped key.
-struct CK_GCM_WRAP_PARAMS {
-  CK_BYTE_PTR pIv;
-  CK_ULONG ulIvLen;
-  CK_ULONG ulIvFixedBits;
-  CK_GENERATOR_FUNCTION ivGenerator;
-  CK_ULONG ulTagBits;
-};
-
 // CKM_SP800_108_COUNTER_KDF (v3.2 section 6.42).
 typedef CK_ULONG CK_PRF_DATA_TYPE;
 typedef CK_MECHANISM_TYPE CK_SP800_108_PRF_TYPE;

@@ -131,6 +131,23 @@ CK_RV seal_random(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hKey, SR_SEAL_PAR
   });
 }
 
+template <auto operation>
+CK_RV once(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE hKey,
+           CK_BYTE_PTR pIn, CK_ULONG ulInLen, CK_BYTE_PTR pOut, CK_ULONG_PTR pulOutLen) {
+  return in_session(hSession, [&](token::Session& session) {
+    return operation(session, mechanism, hKey, pIn, ulInLen, pOut, pulOutLen);
+  });
+}
+
+CK_RV verify_once(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE hKey,
+                  CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature,
+                  CK_ULONG ulSignatureLen) {
+  return in_session(hSession, [&](token::Session& session) {
+    return token::operations::verify_once(session, mechanism, hKey, pData, ulDataLen, pSignature,
+                                          ulSignatureLen);
+  });
+}
+
 CK_RV fail_self_test(const char* name) {
   return contained([&]() -> CK_RV {
     self_test::fail_next(name);
@@ -152,7 +169,7 @@ CK_RV get_self_tests(CK_UTF8CHAR_PTR pText, CK_ULONG_PTR pulLen) {
 }
 
 SR_FUNCTION_LIST list = {
-    .version = {1, 0},
+    .version = {1, 1},
     .SR_OpenDevice = open_device,
     .SR_CloseDevice = close_device,
     .SR_GetDeviceStatus = get_device_status,
@@ -167,6 +184,10 @@ SR_FUNCTION_LIST list = {
     .SR_SealRandom = seal_random,
     .SR_FailSelfTest = fail_self_test,
     .SR_GetSelfTests = get_self_tests,
+    .SR_Encrypt = once<token::operations::encrypt_once>,
+    .SR_Decrypt = once<token::operations::decrypt_once>,
+    .SR_Sign = once<token::operations::sign_once>,
+    .SR_Verify = verify_once,
 };
 
 }  // namespace

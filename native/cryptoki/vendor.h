@@ -24,6 +24,16 @@ struct SR_SEAL_PARAMS {
   CK_BYTE_PTR pTag;    // SR_SEAL_TAG_BYTES
 };
 
+// CKM_AES_GCM for C_WrapKeyAuthenticated and C_UnwrapKeyAuthenticated, beside the standard's
+// CK_GCM_MESSAGE_PARAMS: the tag is appended to the wrapped key. The IV is made by the token.
+struct SR_GCM_WRAP_PARAMS {
+  CK_BYTE_PTR pIv;
+  CK_ULONG ulIvLen;
+  CK_ULONG ulIvFixedBits;
+  CK_GENERATOR_FUNCTION ivGenerator;
+  CK_ULONG ulTagBits;
+};
+
 struct SR_DEVICE_CONFIG {
   CK_ULONG ulSize;              // sizeof(SR_DEVICE_CONFIG), so that fields can be added
   const char* pFlashDirectory;  // sealed journal; null: the device lives in memory only
@@ -92,6 +102,18 @@ struct SR_FUNCTION_LIST {
   CK_RV (*SR_FailSelfTest)(const char* name);
   // Names of all self-tests, newline separated, with their standard reference and whether each has run.
   CK_RV (*SR_GetSelfTests)(CK_UTF8CHAR_PTR pText, CK_ULONG_PTR pulLen);
+
+  // From version 1.1. C_*Init and the single part after it as one call: the same checks in the same
+  // order, the same results and CKR_* codes, but no operation is left active, whatever it answers.
+  CK_RV (*SR_Encrypt)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pData,
+                      CK_ULONG ulDataLen, CK_BYTE_PTR pEncrypted, CK_ULONG_PTR pulEncryptedLen);
+  CK_RV (*SR_Decrypt)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE hKey,
+                      CK_BYTE_PTR pEncrypted, CK_ULONG ulEncryptedLen, CK_BYTE_PTR pData,
+                      CK_ULONG_PTR pulDataLen);
+  CK_RV (*SR_Sign)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pData,
+                   CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen);
+  CK_RV (*SR_Verify)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pData,
+                     CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen);
 };
 
 }  // extern "C"

@@ -1,6 +1,7 @@
 // An attacker holds the user PIN and every call of the interface, and wants the bytes of a backing
 // key: a generic secret, sensitive, wrapped only under trusted keys, allowed
-// CKM_STRONGROOM_DERIVE_AES_GCM alone. Each test is one way to try.
+// CKM_STRONGROOM_DERIVE_AES_GCM alone. Each test is one way to try; all of them stand in one file, so
+// that the list can be read for what it lacks.
 #include <algorithm>
 
 #include "test/token_fixture.h"
@@ -397,19 +398,19 @@ TEST_F(TokenAttackTest, TheCallerNeverChoosesAWrappingIv) {
   CK_ULONG length = out.size();
   for (CK_GENERATOR_FUNCTION generator : {CKG_NO_GENERATE, CKG_GENERATE_COUNTER,
                                           CKG_GENERATE_COUNTER_XOR, CK_GENERATOR_FUNCTION{99}}) {
-    CK_GCM_WRAP_PARAMS parameters{chosen, 12, 0, generator, 128};
+    SR_GCM_WRAP_PARAMS parameters{chosen, 12, 0, generator, 128};
     CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof(parameters)};
     EXPECT_CKR(CKR_MECHANISM_PARAM_INVALID,
                c().C_WrapKeyAuthenticated(session, &mechanism, domain_key, backing_key, nullptr, 0,
                                           out.data(), &length));
   }
   // Nor a part of it, a shorter one, or a shorter tag.
-  for (const CK_GCM_WRAP_PARAMS& each : {CK_GCM_WRAP_PARAMS{chosen, 12, 96, CKG_GENERATE, 128},
+  for (const SR_GCM_WRAP_PARAMS& each : {SR_GCM_WRAP_PARAMS{chosen, 12, 96, CKG_GENERATE, 128},
                                          {chosen, 12, 32, CKG_GENERATE, 128},
                                          {chosen, 4, 0, CKG_GENERATE, 128},
                                          {chosen, 12, 0, CKG_GENERATE, 32},
                                          {nullptr, 12, 0, CKG_GENERATE, 128}}) {
-    CK_GCM_WRAP_PARAMS parameters = each;
+    SR_GCM_WRAP_PARAMS parameters = each;
     CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof(parameters)};
     EXPECT_CKR(CKR_MECHANISM_PARAM_INVALID,
                c().C_WrapKeyAuthenticated(session, &mechanism, domain_key, backing_key, nullptr, 0,
@@ -536,14 +537,14 @@ TEST_F(TokenAttackTest, TheCeremonyRefusesKeysThatWouldLeak) {
   base_attributes.number(CKA_VALUE_LEN, 32).flag(CKA_SENSITIVE, true).flag(CKA_DERIVE, true);
   CK_OBJECT_HANDLE base = 0;
   ASSERT_CKR(CKR_OK, generate(session, CKM_GENERIC_SECRET_KEY_GEN, base_attributes, &base));
-  Attributes unwrap;
-  good(unwrap);
+  Attributes unwrap_attributes;
+  good(unwrap_attributes);
   Attributes derived_attributes;
   derived_attributes.number(CKA_KEY_TYPE, CKK_AES)
       .number(CKA_VALUE_LEN, 32)
       .flag(CKA_TOKEN, true)
       .flag(CKA_WRAP, true)
-      .nested(CKA_UNWRAP_TEMPLATE, unwrap);
+      .nested(CKA_UNWRAP_TEMPLATE, unwrap_attributes);
   CK_SP800_108_COUNTER_FORMAT counter{CK_FALSE, 32};
   CK_PRF_DATA_PARAM field{CK_SP800_108_ITERATION_VARIABLE, &counter, sizeof(counter)};
   CK_SP800_108_KDF_PARAMS kdf{CKM_SHA256_HMAC, 1, &field, 0, nullptr};

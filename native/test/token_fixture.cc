@@ -254,7 +254,7 @@ CK_RV TokenTest::wrap_gcm(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE wrapping,
                           CK_OBJECT_HANDLE key, const ByteString& aad, ByteString* iv,
                           ByteString* wrapped) {
   iv->assign(12, 0);
-  CK_GCM_WRAP_PARAMS parameters{iv->data(), iv->size(), 0, CKG_GENERATE, 128};
+  SR_GCM_WRAP_PARAMS parameters{iv->data(), iv->size(), 0, CKG_GENERATE, 128};
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof(parameters)};
   auto* data = const_cast<CK_BYTE*>(aad.data());
   CK_ULONG length = 0;
@@ -270,7 +270,7 @@ CK_RV TokenTest::wrap_gcm(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE wrapping,
 CK_RV TokenTest::unwrap_gcm(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE unwrapping,
                             const ByteString& iv, const ByteString& aad, const ByteString& wrapped,
                             Attributes& attributes, CK_OBJECT_HANDLE* key) {
-  CK_GCM_WRAP_PARAMS parameters{const_cast<CK_BYTE*>(iv.data()), iv.size(), 0, CKG_NO_GENERATE,
+  SR_GCM_WRAP_PARAMS parameters{const_cast<CK_BYTE*>(iv.data()), iv.size(), 0, CKG_NO_GENERATE,
                                 128};
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof(parameters)};
   return c().C_UnwrapKeyAuthenticated(

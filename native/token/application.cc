@@ -53,7 +53,8 @@ std::shared_ptr<const Object> ApplicationSlot::find(CK_OBJECT_HANDLE handle,
     if (role_of(now) != Role::kUser) return nullptr;
     tag = tag_of(now);
   }
-  return handle >> kHandleBits == tag ? object : nullptr;
+  if (handle >> kHandleBits != tag) return nullptr;
+  return object;
 }
 
 void ApplicationSlot::log_in(Role role, std::shared_ptr<algorithms::Key> key) {

@@ -60,8 +60,6 @@ const AttributeRow* attribute_row(CK_ATTRIBUTE_TYPE type) {
   return row != std::end(kRows) && row->type == type ? row : nullptr;
 }
 
-std::span<const AttributeRow> attribute_rows() { return kRows; }
-
 const Attribute* AttributeSet::find(CK_ATTRIBUTE_TYPE type) const {
   const auto item =
       std::lower_bound(items_.begin(), items_.end(), type,

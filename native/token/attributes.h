@@ -3,7 +3,6 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -45,7 +44,6 @@ struct AttributeRow {
 };
 
 const AttributeRow* attribute_row(CK_ATTRIBUTE_TYPE type);  // null: not an attribute of this token
-std::span<const AttributeRow> attribute_rows();
 
 struct Attribute {
   CK_ATTRIBUTE_TYPE type;
@@ -71,7 +69,6 @@ class AttributeSet {
     if (!has(type)) set_bool(type, value);
   }
 
-  bool empty() const { return items_.empty(); }
   std::size_t size() const { return items_.size(); }
   auto begin() const { return items_.begin(); }
   auto end() const { return items_.end(); }

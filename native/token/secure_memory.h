@@ -1,5 +1,7 @@
 // secure_memory.h: where key material lives. One arena per process: locked, excluded from core
-// dumps, wiped in a forked child. Nothing outside it and OpenSSL's secure heap holds a raw key.
+// dumps, wiped in a forked child. The token keeps no raw key outside it. What OpenSSL derives from
+// one lies in OpenSSL's heap while a context lives: AES schedules (which hold the key's words) and
+// the SHA-256 states of an HMAC key (which do not).
 #pragma once
 
 #include <cstddef>

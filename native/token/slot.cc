@@ -44,11 +44,6 @@ RecordPlace Slot::record_place(flash::RecordId record) const {
   return {device_.flash().device_id(), index, record};
 }
 
-bool Slot::initialised() {
-  std::lock_guard lock(mutex_);
-  return token_record_ != 0;
-}
-
 TokenRecord Slot::token() {
   std::lock_guard lock(mutex_);
   return token_;

@@ -30,7 +30,6 @@ class Slot {
   CK_RV load(const flash::Record& record);
 
   void info(CK_TOKEN_INFO* info);
-  bool initialised();
 
   // C_InitToken. CKR_SESSION_EXISTS, CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_PIN_LEN_RANGE (first
   // PIN), CKR_STRONGROOM_BUSY.

@@ -21,18 +21,28 @@ function basicFormat(timeMs: number): string {
   return `${new Date(timeMs).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
 }
 
+const ZERO = 0x30;
+
+/** @returns the number that the digits from `start` to `end` are; NaN when one is no digit */
+function digits(text: string, start: number, end: number): number {
+  let value = 0;
+  for (let at = start; at < end; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (!(digit >= 0 && digit <= 9)) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
 /** @returns milliseconds since the epoch; NaN for a text that is no time */
 function parseBasicFormat(text: string): number {
-  const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
-  if (parts === null) return Number.NaN;
-  const [year, month, day, hour, minute, second] = parts.slice(1).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  if (text.length !== 16 || text[8] !== 'T' || text[15] !== 'Z') return Number.NaN;
+  const year = digits(text, 0, 4);
+  const month = digits(text, 4, 6);
+  const day = digits(text, 6, 8);
+  const hour = digits(text, 9, 11);
+  const minute = digits(text, 11, 13);
+  const second = digits(text, 13, 15);
   const timeMs = Date.UTC(year, month - 1, day, hour, minute, second);
   // Date.UTC takes a 31 February for one of March's days; years below 100 for others.
   const isReal =

@@ -62,6 +62,9 @@ export function readBody(
     if (length === expected) finish();
   });
   request.on('end', () => finish());
-  request.on('close', () => finish(new BodyAbortedError()));
-  request.on('error', () => finish(new BodyAbortedError()));
+  const abort = (): void => {
+    if (open) finish(new BodyAbortedError()); // every request closes: an error costs its stack
+  };
+  request.on('close', abort);
+  request.on('error', abort);
 }

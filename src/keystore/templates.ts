@@ -18,7 +18,7 @@ const noUse = {
 /** Usages and name of an object stay as they were made. */
 const fixed = { CKA_MODIFIABLE: false, CKA_COPYABLE: false } as const satisfies Template;
 
-/** What every backing key is, and what the domain key makes of whatever it unwraps. */
+/** What every backing key is. */
 const backingKey = {
   CKA_CLASS: 'CKO_SECRET_KEY',
   CKA_KEY_TYPE: 'CKK_GENERIC_SECRET',
@@ -47,6 +47,12 @@ export const cachedBackingKey: Template = {
   CKA_EXTRACTABLE: false,
 };
 
+/**
+ * What the domain key makes of whatever it unwraps. Not extractable: else a host could wrap an unwrapped key once more, for
+ * another Region or another KMS key.
+ */
+const unwrappedBackingKey = { ...backingKey, CKA_EXTRACTABLE: false } as const satisfies Template;
+
 export type DomainObject = 'domain key' | 'record MAC key';
 
 /** CKA_LABEL of a Region's object. */
@@ -70,7 +76,7 @@ export function domainKey(label: string, id: Uint8Array): Template {
     CKA_WRAP: true,
     CKA_UNWRAP: true,
     CKA_ALLOWED_MECHANISMS: ['CKM_AES_GCM'],
-    CKA_UNWRAP_TEMPLATE: backingKey,
+    CKA_UNWRAP_TEMPLATE: unwrappedBackingKey,
     ...fixed,
   };
 }

@@ -15,6 +15,7 @@ import {
 } from '@aws-sdk/client-kms';
 import { parseServeOptions } from '../../src/cli/serve/options.ts';
 import { startService } from '../../src/cli/serve/serve.ts';
+import { SLAB_BYTES } from '../../src/hsm/commands.ts';
 import { loadAddon } from '../../src/native/load.ts';
 import { readCredentials } from '../../src/testing/credentials.ts';
 import { CONTROL_BYTES, controlHalves, PLANTED } from './boundary-controls.ts';
@@ -27,7 +28,6 @@ export type ToBoundaryHost =
   | { readonly kind: 'load'; readonly keyId: string }
   | { readonly kind: 'stop' };
 
-const SLAB_BYTES = 128 * 1024;
 const WARM_CALLS = 60;
 
 const [seed = '', ...flags] = process.argv.slice(2);
@@ -54,10 +54,10 @@ function text(name: string, write: (bytes: Buffer) => string): string {
 
 const inBuffer = Buffer.allocUnsafeSlow(CONTROL_BYTES);
 assemble(PLANTED.buffer, inBuffer);
-// A slab of the device like those that the service's threads have, with the control where responses stand.
-const slab = new Uint8Array(new SharedArrayBuffer(SLAB_BYTES));
-const { client } = loadAddon().attach(service.device.attachId, slab);
-assemble(PLANTED.slab, slab.subarray(SLAB_BYTES / 2 + 100));
+// A slab of the device like those of the service's threads, with the control where long responses stand.
+const { client } = loadAddon().attach(service.device.attachId);
+if (client === undefined) throw new Error('the device takes no other client');
+assemble(PLANTED.slab, client.slab.subarray(SLAB_BYTES + 1000));
 const strings = [
   text(PLANTED.hexString, (bytes) => bytes.toString('hex')),
   text(PLANTED.base64String, (bytes) => bytes.toString('base64')),
@@ -98,8 +98,8 @@ process.on('message', (message: ToBoundaryHost) => {
   running = false;
   void load.then(async () => {
     // Their last use: until here the controls are alive.
-    const alive = inBuffer.length + slab.length + strings.length;
-    await client?.close();
+    const alive = inBuffer.length + client.slab.length + strings.length;
+    await client.close();
     await service.stop();
     send({ kind: 'stopped', calls: alive > 0 ? calls : 0 });
     process.disconnect();

@@ -32,6 +32,8 @@ export function describeUnless(reason: string | undefined, name: string, body: (
         throw new Error(reason);
       });
     } else {
+      // The summary counts what was skipped; the reason is for whoever reads it.
+      process.stdout.write(`unavailable: ${name}: ${reason}\n`);
       it.skip(`unavailable: ${reason}`, () => {});
     }
   });

@@ -31,6 +31,15 @@ bool finish(EVP_CIPHER_CTX* context) {
   return EVP_CipherFinal_ex(context, nothing, &written) == 1;
 }
 
+// What EVP_CTRL_AEAD_GET_TAG does in the end, without finding out what to do.
+bool get_tag(EVP_CIPHER_CTX* context, MutableBytes tag) {
+  OSSL_PARAM wanted[] = {
+      OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag.data(), tag.size()),
+      OSSL_PARAM_END,
+  };
+  return EVP_CIPHER_CTX_get_params(context, wanted) == 1;
+}
+
 CK_RV check_lengths(const Key& key, Bytes iv, Bytes aad, std::size_t input, std::size_t output) {
   const std::size_t key_length = key.value().size();
   if (key_length != 16 && key_length != 24 && key_length != 32) return CKR_KEY_SIZE_RANGE;
@@ -46,8 +55,7 @@ bool gcm_seal(EVP_CIPHER_CTX* context, Bytes iv, Bytes aad, Bytes plaintext,
               MutableBytes ciphertext, MutableBytes tag) {
   if (start(context, 1, iv) && update(context, nullptr, aad) &&
       update(context, ciphertext.data(), plaintext) && finish(context) &&
-      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, static_cast<int>(tag.size()),
-                          tag.data()) == 1)
+      get_tag(context, tag))
     return true;
   ERR_clear_error();
   return false;

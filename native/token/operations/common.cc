@@ -14,6 +14,18 @@ bool overlap_unevenly(const CK_BYTE* a, std::size_t a_length, const CK_BYTE* b,
   return before(a, b + b_length) && before(b, a + a_length);
 }
 
+CK_RV admit(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
+            CK_OBJECT_HANDLE key, std::shared_ptr<const Object>* object) {
+  if (session.operation.kind != Operation::Kind::kNone) return CKR_OPERATION_ACTIVE;
+  const MechanismRow* row = mechanism_for(mechanism, what.function);
+  if (!row) return CKR_MECHANISM_INVALID;
+  *object = session.place.find(key, *session.application);
+  if (!*object) return CKR_KEY_HANDLE_INVALID;
+  const std::uint32_t usage =
+      row->type == CKM_STRONGROOM_DERIVE_AES_GCM ? std::uint32_t{kDeriveUsage} : what.usage;
+  return check_key(**object, *row, usage);
+}
+
 CK_RV begin(Session& session, const Beginning& what, const CK_MECHANISM* mechanism,
             CK_OBJECT_HANDLE key, CK_RV (*prepare)(const CK_MECHANISM&, Operation&)) {
   if (const CK_RV rv = ready(); rv != CKR_OK) return rv;
@@ -24,16 +36,10 @@ CK_RV begin(Session& session, const Beginning& what, const CK_MECHANISM* mechani
     if (operation.kind == what.kind) operation.end();
     return CKR_OK;
   }
-  if (operation.kind != Operation::Kind::kNone) return CKR_OPERATION_ACTIVE;
   const CK_MECHANISM copy = *mechanism;
-  const MechanismRow* row = mechanism_for(copy, what.function);
-  if (!row) return CKR_MECHANISM_INVALID;
   const std::uint32_t login = session.place.login();
-  auto object = session.place.find(key, *session.application);
-  if (!object) return CKR_KEY_HANDLE_INVALID;
-  const std::uint32_t usage =
-      row->type == CKM_STRONGROOM_DERIVE_AES_GCM ? std::uint32_t{kDeriveUsage} : what.usage;
-  if (const CK_RV rv = check_key(*object, *row, usage); rv != CKR_OK) return rv;
+  std::shared_ptr<const Object> object;
+  if (const CK_RV rv = admit(session, what, copy, key, &object); rv != CKR_OK) return rv;
   if (const CK_RV rv = prepare(copy, operation); rv != CKR_OK) {
     operation.end();
     return rv;

@@ -46,6 +46,25 @@ struct Beginning {
 CK_RV begin(Session& session, const Beginning& what, const CK_MECHANISM* mechanism,
             CK_OBJECT_HANDLE key, CK_RV (*prepare)(const CK_MECHANISM&, Operation&));
 
+// admit: the checks of begin that come before the parameter, with the operation lock held.
+CK_RV admit(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
+            CK_OBJECT_HANDLE key, std::shared_ptr<const Object>* object);
+
+// once: C_*Init and the single part after it as one call that leaves no operation behind, whatever
+// it answers. work(mechanism, key object) reads the parameter, then does what the part does.
+template <class Work>
+CK_RV once(Session& session, const Beginning& what, const CK_MECHANISM* mechanism,
+           CK_OBJECT_HANDLE key, Work work) {
+  if (const CK_RV rv = ready(); rv != CKR_OK) return rv;
+  OperationLock lock(session);
+  if (!lock) return OperationLock::refusal();
+  if (!mechanism) return CKR_ARGUMENTS_BAD;
+  const CK_MECHANISM copy = *mechanism;
+  std::shared_ptr<const Object> object;
+  const CK_RV rv = admit(session, what, copy, key, &object);
+  return rv != CKR_OK ? rv : work(copy, *object);
+}
+
 // With the operation lock held: is an operation of this kind active, and its key still to be used?
 // An operation whose key was destroyed, or whose user has logged out, is over.
 // CKR_OPERATION_NOT_INITIALIZED.

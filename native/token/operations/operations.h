@@ -13,6 +13,11 @@ CK_RV encrypt_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
 CK_RV encrypt(Session&, const CK_BYTE* data, CK_ULONG data_len, CK_BYTE* out, CK_ULONG* out_len);
 CK_RV decrypt_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
 CK_RV decrypt(Session&, const CK_BYTE* data, CK_ULONG data_len, CK_BYTE* out, CK_ULONG* out_len);
+// Init and single part in one, leaving no operation active: SR_Encrypt, SR_Decrypt.
+CK_RV encrypt_once(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE, const CK_BYTE* data,
+                   CK_ULONG data_len, CK_BYTE* out, CK_ULONG* out_len);
+CK_RV decrypt_once(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE, const CK_BYTE* data,
+                   CK_ULONG data_len, CK_BYTE* out, CK_ULONG* out_len);
 
 // message.cc (5.9, 5.11).
 CK_RV message_encrypt_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
@@ -35,6 +40,11 @@ CK_RV sign(Session&, const CK_BYTE* data, CK_ULONG data_len, CK_BYTE* signature,
 CK_RV verify_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
 CK_RV verify(Session&, const CK_BYTE* data, CK_ULONG data_len, const CK_BYTE* signature,
              CK_ULONG signature_len);
+// Init and single part in one, leaving no operation active: SR_Sign, SR_Verify.
+CK_RV sign_once(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE, const CK_BYTE* data,
+                CK_ULONG data_len, CK_BYTE* signature, CK_ULONG* signature_len);
+CK_RV verify_once(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE, const CK_BYTE* data,
+                  CK_ULONG data_len, const CK_BYTE* signature, CK_ULONG signature_len);
 
 // keys.cc (5.18).
 CK_RV generate_key(Session&, const CK_MECHANISM*, const CK_ATTRIBUTE*, CK_ULONG, CK_OBJECT_HANDLE*);

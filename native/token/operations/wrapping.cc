@@ -11,7 +11,7 @@ namespace {
 
 constexpr CK_ULONG kIvBytes = 12;
 
-// The two shapes a GCM parameter has here: CK_GCM_WRAP_PARAMS, tag after the wrapped key, and the
+// The two shapes a GCM parameter has here: SR_GCM_WRAP_PARAMS, tag after the wrapped key, and the
 // standard's CK_GCM_MESSAGE_PARAMS, tag apart. Their lengths differ.
 struct GcmWrap {
   CK_BYTE* iv;
@@ -21,7 +21,7 @@ struct GcmWrap {
 };
 
 bool read_gcm_wrap(const CK_MECHANISM& mechanism, GcmWrap* out) {
-  CK_GCM_WRAP_PARAMS appended;
+  SR_GCM_WRAP_PARAMS appended;
   CK_GCM_MESSAGE_PARAMS apart;
   CK_ULONG iv_length;
   CK_ULONG tag_bits;
