@@ -1,6 +1,7 @@
 #include "addon/client.h"
 
-#include <new>
+#include <algorithm>
+#include <cstddef>
 #include <vector>
 
 #include "addon/background.h"
@@ -23,12 +24,6 @@ bool view_of(napi_env env, napi_value value, frame::MutableBytes* out) {
   }
   *out = {static_cast<std::uint8_t*>(data), data != nullptr ? length : 0};
   return true;
-}
-
-napi_value number(napi_env env, std::size_t value) {
-  napi_value result = nullptr;
-  napi_create_uint32(env, static_cast<std::uint32_t>(value), &result);
-  return result;
 }
 
 // A request on its way through the thread pool.
@@ -69,39 +64,63 @@ struct AsyncCall {
 
 }  // namespace
 
-std::size_t Client::exec(std::size_t length, frame::Bytes input, frame::MutableBytes output) {
-  const frame::MutableBytes request(request_.get(), length);
+void Client::exec(frame::Bytes input, frame::MutableBytes output) {
   const frame::MutableBytes response(slab_.get() + frame::kSlabBytes, frame::kSlabBytes);
+  // The frame says how long it is; a length beyond the slab is cut, and then not the frame's own.
+  std::uint32_t length = 0;
+  std::memcpy(&length, slab_.get() + offsetof(frame::Header, length), sizeof length);
+  length = std::clamp(length, frame::kHeaderBytes, frame::kSlabBytes);
+  const frame::MutableBytes request(request_.get(), length);
   std::memcpy(request.data(), slab_.get(), length);
-  const std::size_t written = frame::execute(*attachment_, request, input, output, response, false);
+  frame::execute(*attachment_, request, input, output, response, false);
   // Requests hold plaintexts and keys: they do not stay behind, neither here nor in the slab.
   frame::wipe(request.data(), length);
   frame::wipe(slab_.get(), length);
-  return written;
 }
 
+// exec(), execOut(output), execInOut(input, output)
 napi_value Client::exec_callback(napi_env env, napi_callback_info info) {
-  napi_value arguments[3];
-  std::size_t count = 3;
+  napi_value arguments[2];
+  std::size_t count = 2;
   void* data = nullptr;
-  std::uint32_t length = 0;
-  if (napi_get_cb_info(env, info, &count, arguments, nullptr, &data) != napi_ok || count == 0 ||
-      napi_get_value_uint32(env, arguments[0], &length) != napi_ok || length > frame::kSlabBytes) {
-    napi_throw_range_error(env, nullptr,
-                           "the request's length is a number of bytes in the slab's first half");
-    return nullptr;
-  }
+  frame::MutableBytes input;
+  frame::MutableBytes output;
+  if (napi_get_cb_info(env, info, &count, arguments, nullptr, &data) != napi_ok) return nullptr;
+  if (count == 2 && !view_of(env, arguments[0], &input)) return nullptr;
+  if (count != 0 && !view_of(env, arguments[count == 2 ? 1 : 0], &output)) return nullptr;
   auto* client = static_cast<Client*>(data);
   if (!client->open_) {
     napi_throw_error(env, nullptr, "the device was closed");
     return nullptr;
   }
-  frame::MutableBytes input;
-  frame::MutableBytes output;
-  // exec(length), execOut(length, output), execInOut(length, input, output)
-  if (count == 3 && !view_of(env, arguments[1], &input)) return nullptr;
-  if (count >= 2 && !view_of(env, arguments[count - 1], &output)) return nullptr;
-  return number(env, client->exec(length, input, output));
+  client->exec(input, output);
+  return nullptr;
+}
+
+// execAt(buffer, offset): the room is what the frame says.
+napi_value Client::exec_at_callback(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  std::size_t count = 2;
+  void* data = nullptr;
+  void* buffer = nullptr;
+  std::size_t length = 0;
+  std::uint32_t offset = 0;
+  std::uint32_t room = 0;
+  if (napi_get_cb_info(env, info, &count, arguments, nullptr, &data) != napi_ok) return nullptr;
+  auto* client = static_cast<Client*>(data);
+  std::memcpy(&room, client->slab_.get() + offsetof(frame::Header, attached_output), sizeof room);
+  if (napi_get_arraybuffer_info(env, arguments[0], &buffer, &length) != napi_ok ||
+      napi_get_value_uint32(env, arguments[1], &offset) != napi_ok || offset > length ||
+      room > length - offset) {
+    napi_throw_range_error(env, nullptr, "the output does not lie in the buffer");
+    return nullptr;
+  }
+  if (!client->open_) {
+    napi_throw_error(env, nullptr, "the device was closed");
+    return nullptr;
+  }
+  client->exec({}, {static_cast<std::uint8_t*>(buffer) + offset, room});
+  return nullptr;
 }
 
 std::size_t Client::execute_async(frame::Bytes request, frame::MutableBytes response) {
@@ -182,6 +201,7 @@ Napi::Object Client::expose(Napi::Env env) {
   add("exec", exec_callback);
   add("execOut", exec_callback);
   add("execInOut", exec_callback);
+  add("execAt", exec_at_callback);
   add("execAsync", exec_async_callback);
   object.Set("close", Napi::Function::New(env, close_callback, "close", this));
   return object;

@@ -33,8 +33,9 @@ class Client : public std::enable_shared_from_this<Client> {
   std::size_t execute_async(frame::Bytes request, frame::MutableBytes response);
 
  private:
-  std::size_t exec(std::size_t length, frame::Bytes input, frame::MutableBytes output);
+  void exec(frame::Bytes input, frame::MutableBytes output);
   static napi_value exec_callback(napi_env env, napi_callback_info info);
+  static napi_value exec_at_callback(napi_env env, napi_callback_info info);
   static napi_value exec_async_callback(napi_env env, napi_callback_info info);
   static Napi::Value close_callback(const Napi::CallbackInfo& info);
 

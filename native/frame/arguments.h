@@ -83,7 +83,7 @@ class Mechanism {
   union {
     CK_GCM_PARAMS single_;
     CK_GCM_MESSAGE_PARAMS message_;
-    CK_GCM_WRAP_PARAMS wrap_;
+    SR_GCM_WRAP_PARAMS wrap_;
     SR_SEAL_PARAMS seal_;
     std::uint64_t opaque_;  // aligned for whatever it is
   };

@@ -9,6 +9,20 @@
 namespace strongroom::frame {
 
 struct Call {
+  // A constructor, not an aggregate: compilers clear aggregates as a whole first, on the way of
+  // every frame.
+  Call(Attachment& from, bool may_wait, HeldSession& held, Reader reader, Writer writer,
+       MutableBytes output_buffer, bool output_attached)
+      : application(from.application()),
+        module(application.module()),
+        attachment(from.id()),
+        wait(may_wait),
+        session(held),
+        in(reader),
+        out(writer),
+        attached_output(output_buffer),
+        output_is_attached(output_attached) {}
+
   Application& application;
   const Module& module;
   const std::uint32_t attachment;
@@ -16,7 +30,7 @@ struct Call {
   HeldSession& session;  // of rows with a session; its handle is ours, its native the module's
   Reader in;
   Writer out;
-  MutableBytes attached_output;
+  const MutableBytes attached_output;
   const bool output_is_attached;
   bool attached_produced = false;
   std::size_t attached_written = 0;

@@ -7,6 +7,8 @@ namespace {
 
 using Init = CK_RV (*)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
 using Run = CK_RV (*)(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
+using Single = CK_RV (*SR_FUNCTION_LIST::*)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE,
+                                            CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
 
 // Ends an operation that an answer of CKR_BUFFER_TOO_SMALL or CKR_STRONGROOM_BUSY left active, so
 // that a frame leaves no trace in its session. Modules before 3.0 cannot cancel: there the
@@ -21,8 +23,9 @@ void end_operation(Call& call, CK_FLAGS operation, Run run, Bytes data, CK_ULONG
   wipe(discarded.data(), discarded.size());
 }
 
-// The frames that are "initialise, then one part": mechanism, key, data in, output out.
-CK_RV single_part(Call& call, Init init, Run run, CK_FLAGS operation) {
+// The frames that are "initialise, then one part": mechanism, key, data in, output out. A module
+// that has both in one call is asked for that.
+CK_RV single_part(Call& call, Init init, Run run, Single single, CK_FLAGS operation) {
   Mechanism mechanism;
   const CK_RV parameter = mechanism.read(call.in, Form::kSingle);
   const std::uint64_t key_handle = call.in.u64();
@@ -31,10 +34,17 @@ CK_RV single_part(Call& call, Init init, Run run, CK_FLAGS operation) {
   if (parameter != CKR_OK) return parameter;
   CK_OBJECT_HANDLE key;
   if (!call.application.object(key_handle, &key)) return CKR_KEY_HANDLE_INVALID;
-  CK_RV rv = invoke(init, call.native(), mechanism.get(), key);
-  if (rv != CKR_OK) return rv;
   const MutableBytes area = call.output();
   CK_ULONG length = area.size();
+  CK_RV rv;
+  if (const SR_FUNCTION_LIST* vendor = call.module.single_calls(); vendor != nullptr) {
+    rv = (vendor->*single)(call.native(), mechanism.get(), key, input(data), data.size(),
+                           area.data(), &length);
+    if (rv == CKR_OK) call.produced(length);
+    return rv == CKR_BUFFER_TOO_SMALL ? call.too_small(length) : rv;
+  }
+  rv = invoke(init, call.native(), mechanism.get(), key);
+  if (rv != CKR_OK) return rv;
   rv = invoke(run, call.native(), input(data), data.size(), area.data(), &length);
   if (rv == CKR_OK) {
     call.produced(length);
@@ -48,15 +58,18 @@ CK_RV single_part(Call& call, Init init, Run run, CK_FLAGS operation) {
 }  // namespace
 
 CK_RV encrypt(Call& call) {
-  return single_part(call, call.list().C_EncryptInit, call.list().C_Encrypt, CKF_ENCRYPT);
+  return single_part(call, call.list().C_EncryptInit, call.list().C_Encrypt,
+                     &SR_FUNCTION_LIST::SR_Encrypt, CKF_ENCRYPT);
 }
 
 CK_RV decrypt(Call& call) {
-  return single_part(call, call.list().C_DecryptInit, call.list().C_Decrypt, CKF_DECRYPT);
+  return single_part(call, call.list().C_DecryptInit, call.list().C_Decrypt,
+                     &SR_FUNCTION_LIST::SR_Decrypt, CKF_DECRYPT);
 }
 
 CK_RV sign(Call& call) {
-  return single_part(call, call.list().C_SignInit, call.list().C_Sign, CKF_SIGN);
+  return single_part(call, call.list().C_SignInit, call.list().C_Sign, &SR_FUNCTION_LIST::SR_Sign,
+                     CKF_SIGN);
 }
 
 CK_RV verify(Call& call) {
@@ -69,6 +82,10 @@ CK_RV verify(Call& call) {
   if (parameter != CKR_OK) return parameter;
   CK_OBJECT_HANDLE key;
   if (!call.application.object(key_handle, &key)) return CKR_KEY_HANDLE_INVALID;
+  if (const SR_FUNCTION_LIST* vendor = call.module.single_calls(); vendor != nullptr) {
+    return vendor->SR_Verify(call.native(), mechanism.get(), key, input(data), data.size(),
+                             input(signature), signature.size());
+  }
   CK_RV rv = invoke(call.list().C_VerifyInit, call.native(), mechanism.get(), key);
   if (rv != CKR_OK) return rv;
   rv = invoke(call.list().C_Verify, call.native(), input(data), data.size(), input(signature),

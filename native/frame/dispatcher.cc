@@ -48,21 +48,25 @@ bool well_formed(const Header& header, Bytes request, Bytes attached_input,
 
 std::size_t respond(MutableBytes response, const Header& request, CK_RV rv, std::size_t body = 0,
                     bool attached = false, std::size_t attached_bytes = 0) {
-  Header header{};
-  header.magic = kMagic;
-  header.version = kVersion;
-  header.command = request.command;
-  header.flags = kFlagResponse;
-  if (attached) header.flags |= kFlagAttachedOutput;
-  header.sequence = request.sequence;
-  header.session_low = request.session_low;
-  header.session_high = request.session_high;
-  header.length = static_cast<std::uint32_t>(kHeaderBytes + body);
   // Return values are 32 bits wide by the standard; a module that answers more is broken.
-  header.status = static_cast<std::uint32_t>(rv <= 0xffffffffU ? rv : CKR_GENERAL_ERROR);
-  header.attached_output = static_cast<std::uint32_t>(attached_bytes);
-  std::memcpy(response.data(), &header, sizeof header);
-  return header.length;
+  const auto status = static_cast<std::uint32_t>(rv <= 0xffffffffU ? rv : CKR_GENERAL_ERROR);
+  const auto length = static_cast<std::uint32_t>(kHeaderBytes + body);
+  // Field by field to where they belong: a structure would be written piecemeal and read as a
+  // whole, and wait for itself.
+  const auto put = [&](std::size_t offset, auto value) {
+    std::memcpy(response.data() + offset, &value, sizeof value);
+  };
+  put(offsetof(Header, magic), kMagic);
+  put(offsetof(Header, version), kVersion | std::uint32_t{request.command} << 16);
+  put(offsetof(Header, flags), kFlagResponse | (attached ? kFlagAttachedOutput : 0));
+  put(offsetof(Header, sequence), request.sequence);
+  put(offsetof(Header, session_low), request.session_low);
+  put(offsetof(Header, session_high), request.session_high);
+  put(offsetof(Header, length), length);
+  put(offsetof(Header, status), status);
+  put(offsetof(Header, attached_input), std::uint32_t{0});
+  put(offsetof(Header, attached_output), static_cast<std::uint32_t>(attached_bytes));
+  return length;
 }
 
 CK_RV run(Call& call, const Row& row, std::uint64_t session) {
@@ -98,17 +102,10 @@ std::size_t execute(Attachment& attachment, Bytes request, Bytes attached_input,
     return respond(response, header, CKR_STRONGROOM_FRAME_INVALID);
   if (!wait && !row.sync) return respond(response, header, CKR_STRONGROOM_BUSY);
 
-  Application& application = attachment.application();
   HeldSession session;
-  Call call{application,
-            application.module(),
-            attachment.id(),
-            wait,
-            session,
-            Reader(request.subspan(sizeof header), attached_input),
-            Writer(response.subspan(sizeof header)),
-            attached_output,
-            (header.flags & kFlagAttachedOutput) != 0};
+  Call call(attachment, wait, session, Reader(request.subspan(sizeof header), attached_input),
+            Writer(response.subspan(sizeof header)), attached_output,
+            (header.flags & kFlagAttachedOutput) != 0);
   CK_RV rv = run(call, row, session_of(header));
   if (rv == CKR_OK && call.out.overflowed()) rv = CKR_BUFFER_TOO_SMALL;
   if (rv == CKR_OK)

@@ -12,6 +12,12 @@ struct Module {
   CK_FUNCTION_LIST_3_2 list{};
   const SR_FUNCTION_LIST* vendor = nullptr;
 
+  // The vendor interface, when it can initialise and work in one call (from its version 1.1).
+  const SR_FUNCTION_LIST* single_calls() const {
+    return vendor != nullptr && (vendor->version.major > 1 || vendor->version.minor >= 1) ? vendor
+                                                                                          : nullptr;
+  }
+
   // functions is a CK_FUNCTION_LIST, _3_0 or _3_2 as its version says; vendor may be null.
   explicit Module(const void* functions, const SR_FUNCTION_LIST* vendor_functions = nullptr)
       : vendor(vendor_functions) {

@@ -202,8 +202,7 @@ TEST_F(TokenSingleCallTest, SessionRefusals) {
   CK_BYTE out[64];
   CK_ULONG length = sizeof out;
   EXPECT_CKR(CKR_ARGUMENTS_BAD, sr().SR_Encrypt(session, nullptr, aes, data, 4, out, &length));
-  EXPECT_CKR(CKR_ARGUMENTS_BAD,
-             sr().SR_Verify(session, nullptr, mac, data, 4, out, CK_ULONG{32}));
+  EXPECT_CKR(CKR_ARGUMENTS_BAD, sr().SR_Verify(session, nullptr, mac, data, 4, out, CK_ULONG{32}));
   // An operation that is active already goes on undisturbed.
   ASSERT_CKR(CKR_OK, c().C_SignInit(session, &hmac_mechanism, mac));
   EXPECT_CKR(CKR_OPERATION_ACTIVE, sr().SR_Encrypt(session, &gcm, aes, data, 4, out, &length));

@@ -4,9 +4,9 @@
  * output always travels attached, and inputs of 2 KiB or more do, too.
  *
  * HotPath answers undefined when a call cannot be executed on this thread now (busy, or too long); nothing has happened
- * then. SyncSession is its throwing face.
+ * then.
  */
-import { publicBuffer, secretBuffer } from './buffers.ts';
+import { newest, publicBuffer, secretBuffer } from './buffers.ts';
 import {
   ATTACHED,
   COMMANDS,
@@ -17,7 +17,6 @@ import {
   VERSION,
 } from './commands.ts';
 import { CKG, CKM, CKR } from './constants.ts';
-import { CkrError } from './errors.ts';
 import { HEADER } from './frame.ts';
 import type { SyncLink } from './link.ts';
 import {
@@ -57,6 +56,8 @@ export function splitSealedRandom(
 
 /** From this length on an input is cheaper to read where it is than to copy. */
 const ATTACH_FROM_BYTES = 2048;
+/** Up to this length (an IV, a tag) a loop is cheaper than a call. */
+const COPY_BY_LOOP_MAX = 16;
 /** Longer inputs would keep this thread from its other work for too long. */
 const SYNC_BYTES_MAX = 256 * 1024;
 /** No frame made here has more than this beside its byte fields. */
@@ -67,7 +68,18 @@ const TWO_32 = 2 ** 32;
 const empty = new Uint8Array(0);
 
 const commandWord = (command: CommandName): number => VERSION | (COMMANDS[command].number << 16);
-const WORD = {
+/** The commands written here. */
+export type HotCommand =
+  | 'Encrypt'
+  | 'Decrypt'
+  | 'Sign'
+  | 'Verify'
+  | 'MessageEncrypt'
+  | 'MessageDecrypt'
+  | 'SealRandom'
+  | 'GenerateRandom';
+
+const WORD: Readonly<Record<HotCommand, number>> = {
   Encrypt: commandWord('Encrypt'),
   Decrypt: commandWord('Decrypt'),
   Sign: commandWord('Sign'),
@@ -76,8 +88,7 @@ const WORD = {
   MessageDecrypt: commandWord('MessageDecrypt'),
   SealRandom: commandWord('SealRandom'),
   GenerateRandom: commandWord('GenerateRandom'),
-} as const;
-type HotCommand = keyof typeof WORD;
+};
 
 /** Bytes of a MAC mechanism's output that is known here; -1 for any other mechanism. */
 function macLength(mechanism: Mechanism): number {
@@ -101,6 +112,10 @@ export class HotPath {
   /** Index of the response's first word, and bytes of the request half. */
   readonly #answer: number;
   readonly #limit: number;
+  /** What #room gave to the call that is being prepared, and where it lies. */
+  #taken: Uint8Array | undefined;
+  #buffer: ArrayBuffer = empty.buffer;
+  #offset = 0;
 
   constructor(transport: Transport, link: SyncLink, state: SessionState) {
     this.#transport = transport;
@@ -120,7 +135,7 @@ export class HotPath {
   ): Uint8Array | undefined {
     if (!isGcm(mechanism)) return undefined;
     const length = data.length + (mechanism.tagBits ?? GCM_TAG_BITS) / 8;
-    return this.#gcm('Encrypt', mechanism, key, data, into ?? publicBuffer(length));
+    return this.#gcm('Encrypt', mechanism, key, data, into ?? this.#publicRoom(length));
   }
 
   decrypt(
@@ -131,7 +146,7 @@ export class HotPath {
   ): Uint8Array | undefined {
     if (!isGcm(mechanism)) return undefined;
     const length = Math.max(0, data.length - (mechanism.tagBits ?? GCM_TAG_BITS) / 8);
-    return this.#gcm('Decrypt', mechanism, key, data, into ?? secretBuffer(length));
+    return this.#gcm('Decrypt', mechanism, key, data, into ?? this.#secretRoom(length));
   }
 
   #gcm(
@@ -169,7 +184,7 @@ export class HotPath {
     words[BODY + 2] = 0;
     words[BODY + 3] = 0;
     const at = this.#put(this.#handle(HEADER_BYTES + 16, key), additionalData);
-    const output = into ?? publicBuffer(SEAL_NONCE_BYTES + SEAL_TAG_BYTES + plaintext.length);
+    const output = into ?? this.#publicRoom(SEAL_NONCE_BYTES + SEAL_TAG_BYTES + plaintext.length);
     return this.#result(
       'MessageEncrypt',
       this.#put(at, plaintext, ATTACH_FROM_BYTES),
@@ -194,7 +209,7 @@ export class HotPath {
     let at = this.#put(this.#put(HEADER_BYTES + 8, nonce), tag);
     words[BODY + 1] = at - HEADER_BYTES - 8;
     at = this.#put(this.#handle(at, key), additionalData);
-    const output = into ?? secretBuffer(ciphertext.length);
+    const output = into ?? this.#secretRoom(ciphertext.length);
     return this.#result(
       'MessageDecrypt',
       this.#put(at, ciphertext, ATTACH_FROM_BYTES),
@@ -231,7 +246,7 @@ export class HotPath {
     at += 16;
     words[BODY + 1] = at - HEADER_BYTES - 8;
     at = this.#put(this.#handle(at, key), additionalData);
-    const output = into ?? publicBuffer(ivLength + tagBits / 8 + plaintext.length);
+    const output = into ?? this.#publicRoom(ivLength + tagBits / 8 + plaintext.length);
     return this.#result(
       'MessageEncrypt',
       this.#put(at, plaintext, ATTACH_FROM_BYTES),
@@ -259,7 +274,7 @@ export class HotPath {
     at = this.#put(at + 12, tag);
     words[BODY + 1] = at - HEADER_BYTES - 8;
     at = this.#put(this.#handle(at, key), additionalData);
-    const output = into ?? secretBuffer(ciphertext.length);
+    const output = into ?? this.#secretRoom(ciphertext.length);
     return this.#result(
       'MessageDecrypt',
       this.#put(at, ciphertext, ATTACH_FROM_BYTES),
@@ -281,7 +296,7 @@ export class HotPath {
     this.#words[at >> 2] = length;
     this.#words[(at >> 2) + 1] = reveal ? 1 : 0;
     const room = SEAL_NONCE_BYTES + SEAL_TAG_BYTES + (reveal ? 2 * length : length);
-    const output = this.#result('SealRandom', at + 8, empty, secretBuffer(room));
+    const output = this.#result('SealRandom', at + 8, empty, this.#secretRoom(room));
     return output === undefined ? undefined : splitSealedRandom(output, length, reveal);
   }
 
@@ -297,7 +312,7 @@ export class HotPath {
     this.#words[BODY] = CKM.CKM_SHA256_HMAC;
     this.#words[BODY + 1] = 0;
     const at = this.#put(this.#handle(HEADER_BYTES + 8, key), data, ATTACH_FROM_BYTES);
-    return this.#result('Sign', at, data, into ?? publicBuffer(length));
+    return this.#result('Sign', at, data, into ?? this.#publicRoom(length));
   }
 
   verify(
@@ -323,7 +338,27 @@ export class HotPath {
     if (!(length >= 0 && length <= SYNC_BYTES_MAX)) return undefined;
     this.#begin('GenerateRandom');
     this.#words[BODY] = length;
-    return this.#result('GenerateRandom', HEADER_BYTES + 4, empty, into ?? secretBuffer(length));
+    return this.#result(
+      'GenerateRandom',
+      HEADER_BYTES + 4,
+      empty,
+      into ?? this.#secretRoom(length),
+    );
+  }
+
+  #publicRoom(length: number): Uint8Array {
+    return this.#room(publicBuffer(length));
+  }
+
+  #secretRoom(length: number): Uint8Array {
+    return this.#room(secretBuffer(length));
+  }
+
+  #room(room: Uint8Array): Uint8Array {
+    this.#taken = room;
+    this.#buffer = newest.buffer;
+    this.#offset = newest.offset;
+    return room;
   }
 
   #fits(inlineBytes: number, data: Uint8Array): boolean {
@@ -360,7 +395,8 @@ export class HotPath {
     words[at >> 2] = length;
     const start = at + 4;
     if ((length & 3) !== 0) words[(start + length) >> 2] = 0; // padding is zero
-    if (length !== 0) this.#bytes.set(value, start);
+    if (length > COPY_BY_LOOP_MAX) this.#bytes.set(value, start);
+    else for (let index = 0; index < length; index++) this.#bytes[start + index] = value[index]!;
     return start + ((length + 3) & ~3);
   }
 
@@ -368,13 +404,16 @@ export class HotPath {
   #exec(length: number, input: Uint8Array, output: Uint8Array): number {
     const words = this.#words;
     const attached = input.length >= ATTACH_FROM_BYTES;
+    const taken = this.#taken;
+    this.#taken = undefined; // the caller may pass it as `into` next time
     words[HEADER.flags] =
       (attached ? FLAGS.ATTACHED_INPUT : 0) | (output === empty ? 0 : FLAGS.ATTACHED_OUTPUT);
     words[HEADER.length] = length;
     words[HEADER.attachedInput] = attached ? input.length : 0;
     words[HEADER.attachedOutput] = output.length;
-    if (attached) this.#link.execInOut(length, input, output);
-    else this.#link.execOut(length, output);
+    if (attached) this.#link.execInOut(input, output);
+    else if (output === taken) this.#link.execAt(this.#buffer, this.#offset);
+    else this.#link.execOut(output);
     return words[this.#answer + HEADER.status]!;
   }
 
@@ -391,110 +430,5 @@ export class HotPath {
     }
     if (status === CKR.CKR_STRONGROOM_BUSY) return undefined;
     throw this.#transport.refused(status, command, this.#state);
-  }
-}
-
-function now<T>(result: T | undefined, command: HotCommand): T {
-  if (result === undefined) throw new CkrError(CKR.CKR_STRONGROOM_BUSY, command);
-  return result;
-}
-
-/** Cryptographic calls on this thread. They throw CkrError, CKR_STRONGROOM_BUSY for what has to wait or is too long. */
-export class SyncSession {
-  readonly #hot: HotPath;
-
-  constructor(hot: HotPath) {
-    this.#hot = hot;
-  }
-
-  /** Ciphertext, then tag. */
-  encrypt(
-    mechanism: GcmMechanism,
-    key: ObjectHandle,
-    data: Uint8Array,
-    into?: Uint8Array,
-  ): Uint8Array {
-    return now(this.#hot.encrypt(mechanism, key, data, into), 'Encrypt');
-  }
-
-  decrypt(
-    mechanism: GcmMechanism,
-    key: ObjectHandle,
-    data: Uint8Array,
-    into?: Uint8Array,
-  ): Uint8Array {
-    return now(this.#hot.decrypt(mechanism, key, data, into), 'Decrypt');
-  }
-
-  /** IV, tag and ciphertext, one after the other. */
-  encryptMessage(
-    key: ObjectHandle,
-    message: GcmMessage,
-    plaintext: Uint8Array,
-    into?: Uint8Array,
-  ): Uint8Array {
-    return now(this.#hot.encryptMessage(key, message, plaintext, into), 'MessageEncrypt');
-  }
-
-  decryptMessage(
-    key: ObjectHandle,
-    message: GcmMessageTag,
-    ciphertext: Uint8Array,
-    into?: Uint8Array,
-  ): Uint8Array {
-    return now(this.#hot.decryptMessage(key, message, ciphertext, into), 'MessageDecrypt');
-  }
-
-  /** Nonce (28 bytes), tag (16 bytes) and ciphertext, one after the other. */
-  seal(
-    key: ObjectHandle,
-    additionalData: Uint8Array,
-    plaintext: Uint8Array,
-    into?: Uint8Array,
-  ): Uint8Array {
-    return now(this.#hot.seal(key, additionalData, plaintext, into), 'MessageEncrypt');
-  }
-
-  open(
-    key: ObjectHandle,
-    nonce: Uint8Array,
-    tag: Uint8Array,
-    additionalData: Uint8Array,
-    ciphertext: Uint8Array,
-    into?: Uint8Array,
-  ): Uint8Array {
-    return now(this.#hot.open(key, nonce, tag, additionalData, ciphertext, into), 'MessageDecrypt');
-  }
-
-  sealRandom(
-    key: ObjectHandle,
-    additionalData: Uint8Array,
-    length: number,
-    options: { reveal: boolean },
-  ): SealedRandom {
-    const { reveal } = options;
-    return now(this.#hot.sealRandom(key, additionalData, length, reveal), 'SealRandom');
-  }
-
-  sign(
-    mechanism: 'CKM_SHA256_HMAC',
-    key: ObjectHandle,
-    data: Uint8Array,
-    into?: Uint8Array,
-  ): Uint8Array {
-    return now(this.#hot.sign(mechanism, key, data, into), 'Sign');
-  }
-
-  verify(
-    mechanism: 'CKM_SHA256_HMAC',
-    key: ObjectHandle,
-    data: Uint8Array,
-    signature: Uint8Array,
-  ): boolean {
-    return now(this.#hot.verify(mechanism, key, data, signature), 'Verify');
-  }
-
-  generateRandom(length: number, into?: Uint8Array): Uint8Array {
-    return now(this.#hot.generateRandom(length, into), 'GenerateRandom');
   }
 }

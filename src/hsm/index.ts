@@ -17,7 +17,7 @@ export type {
 export { CKA, CKF, CKK, CKM, CKO, CKR, CKR_ENDS, CKS, CKU, type CkrName } from './constants.ts';
 export { Device, type DeviceStatus } from './device.ts';
 export { CkrError, ckrName } from './errors.ts';
-export type { ObjectHandle, SealedRandom, SyncSession } from './hot-path.ts';
+export type { ObjectHandle, SealedRandom } from './hot-path.ts';
 export { type Link, LinkError, type SyncLink } from './link.ts';
 export {
   type CounterKdfMechanism,
@@ -35,3 +35,4 @@ export {
 } from './mechanisms.ts';
 export { type EncryptedMessage, Session, type SessionInfo } from './session.ts';
 export { type MechanismInfo, Slot, type SlotInfo, type TokenInfo } from './slot.ts';
+export type { SyncSession } from './sync-session.ts';

@@ -25,12 +25,14 @@ export interface SyncLink {
   /** Request half, then response half. */
   readonly slab: Uint8Array;
   readonly responseOffset: number;
-  /** Executes the first `length` bytes of the slab. Returns the response's length. */
-  exec(length: number): number;
+  /** Executes the request; its header says how long it is. */
+  exec(): void;
   /** The same with the attachable output going to `output`. */
-  execOut(length: number, output: Uint8Array): number;
+  execOut(output: Uint8Array): void;
   /** The same with the attachable input coming from `input`, too. */
-  execInOut(length: number, input: Uint8Array, output: Uint8Array): number;
+  execInOut(input: Uint8Array, output: Uint8Array): void;
+  /** As execOut, to `offset` of a buffer; the header says how much room is there. Cheaper than through a view. */
+  execAt(buffer: ArrayBuffer, offset: number): void;
 }
 
 /** One request frame in, one response frame out. */

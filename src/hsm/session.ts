@@ -15,13 +15,7 @@ import {
 import { publicBuffer, secretBuffer } from './buffers.ts';
 import { CKR, CKS, CKU } from './constants.ts';
 import { CkrError } from './errors.ts';
-import {
-  HotPath,
-  type ObjectHandle,
-  type SealedRandom,
-  SyncSession,
-  splitSealedRandom,
-} from './hot-path.ts';
+import { HotPath, type ObjectHandle, type SealedRandom, splitSealedRandom } from './hot-path.ts';
 import {
   encodeGcmMessage,
   encodeGcmMessageTag,
@@ -36,6 +30,7 @@ import {
   type Mechanism,
 } from './mechanisms.ts';
 import type { Slot } from './slot.ts';
+import { SyncSession } from './sync-session.ts';
 import type { SessionState, Transport } from './transport.ts';
 
 export interface SessionInfo {

@@ -8,6 +8,7 @@ import { CkrError } from './errors.ts';
 import {
   decodeResponse,
   encodeRequest,
+  HEADER,
   type RequestFields,
   type Response,
   type ResponseFields,
@@ -24,6 +25,13 @@ export interface SessionState {
 }
 
 export const NO_SESSION: SessionState = { handle: 0, low: 0, high: 0, open: true };
+
+/** Bytes of the response in a slab: its header says so; never more than there are. */
+function responseLength({ slab, responseOffset }: SyncLink): number {
+  const at = slab.byteOffset + responseOffset + HEADER.length * 4;
+  const length = new DataView(slab.buffer).getUint32(at, true);
+  return Math.min(length, slab.length - responseOffset);
+}
 
 export class Transport {
   readonly link: Link;
@@ -137,7 +145,8 @@ export class Transport {
     if (sync === undefined || !COMMANDS[command].sync || request.length > sync.responseOffset)
       return undefined;
     sync.slab.set(request);
-    const length = sync.exec(request.length);
+    sync.exec();
+    const length = responseLength(sync);
     const response = sync.slab.subarray(sync.responseOffset, sync.responseOffset + length);
     try {
       return decodeResponse(command, sequence, response);

@@ -37,6 +37,7 @@ class InProcessLink implements Link {
       exec: client.exec,
       execOut: client.execOut,
       execInOut: client.execInOut,
+      execAt: client.execAt,
     };
   }
 

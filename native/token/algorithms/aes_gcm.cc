@@ -54,8 +54,7 @@ CK_RV check_lengths(const Key& key, Bytes iv, Bytes aad, std::size_t input, std:
 bool gcm_seal(EVP_CIPHER_CTX* context, Bytes iv, Bytes aad, Bytes plaintext,
               MutableBytes ciphertext, MutableBytes tag) {
   if (start(context, 1, iv) && update(context, nullptr, aad) &&
-      update(context, ciphertext.data(), plaintext) && finish(context) &&
-      get_tag(context, tag))
+      update(context, ciphertext.data(), plaintext) && finish(context) && get_tag(context, tag))
     return true;
   ERR_clear_error();
   return false;

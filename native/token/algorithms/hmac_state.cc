@@ -1,5 +1,5 @@
-// SHA256_Init, _Update and _Final are marked deprecated in favour of EVP; hmac_state.h says why they
-// are used all the same.
+// SHA256_Init, _Update and _Final are marked deprecated in favour of EVP; hmac_state.h says why
+// they are used all the same.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "token/algorithms/hmac_state.h"
 

@@ -89,9 +89,9 @@ CK_RV single_part(Session& session, Kind kind, const CK_BYTE* data, CK_ULONG dat
   OperationLock lock(session);
   if (!lock) return OperationLock::refusal();
   if (const CK_RV rv = active(session, kind); rv != CKR_OK) return rv;
-  const CK_RV rv =
-      out_len && readable(data, data_len) ? work(Gcm(session.operation), data, data_len, out, out_len)
-                                         : CKR_ARGUMENTS_BAD;
+  const CK_RV rv = out_len && readable(data, data_len)
+                       ? work(Gcm(session.operation), data, data_len, out, out_len)
+                       : CKR_ARGUMENTS_BAD;
   const bool goes_on =
       rv == CKR_BUFFER_TOO_SMALL || rv == CKR_STRONGROOM_BUSY || (rv == CKR_OK && !out);
   if (!goes_on) session.operation.end();

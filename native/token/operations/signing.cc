@@ -71,10 +71,10 @@ CK_RV sign(Session& session, const CK_BYTE* data, CK_ULONG data_len, CK_BYTE* si
   if (!lock) return OperationLock::refusal();
   if (const CK_RV rv = active(session, Kind::kSign); rv != CKR_OK) return rv;
   Operation& operation = session.operation;
-  const CK_RV rv = make_mac(*operation.key, operation.output_extra, data, data_len, signature,
-                            signature_len);
-  const bool goes_on = rv == CKR_BUFFER_TOO_SMALL || rv == CKR_STRONGROOM_BUSY ||
-                       (rv == CKR_OK && !signature);
+  const CK_RV rv =
+      make_mac(*operation.key, operation.output_extra, data, data_len, signature, signature_len);
+  const bool goes_on =
+      rv == CKR_BUFFER_TOO_SMALL || rv == CKR_STRONGROOM_BUSY || (rv == CKR_OK && !signature);
   if (!goes_on) operation.end();
   return rv;
 }
@@ -85,8 +85,8 @@ CK_RV verify(Session& session, const CK_BYTE* data, CK_ULONG data_len, const CK_
   if (!lock) return OperationLock::refusal();
   if (const CK_RV rv = active(session, Kind::kVerify); rv != CKR_OK) return rv;
   Operation& operation = session.operation;
-  const CK_RV rv = check_mac(*operation.key, operation.output_extra, data, data_len, signature,
-                             signature_len);
+  const CK_RV rv =
+      check_mac(*operation.key, operation.output_extra, data, data_len, signature, signature_len);
   if (rv != CKR_STRONGROOM_BUSY) operation.end();
   return rv;
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FLAGS, HEADER_BYTES, SLAB_BYTES } from '../../../src/hsm/commands.ts';
 import { CKR } from '../../../src/hsm/constants.ts';
 import { encodeRequest, HEADER } from '../../../src/hsm/frame.ts';
-import { HotPath, type ObjectHandle, SyncSession } from '../../../src/hsm/hot-path.ts';
+import { HotPath, type ObjectHandle } from '../../../src/hsm/hot-path.ts';
 import type { Link, SyncLink } from '../../../src/hsm/link.ts';
 import {
   encodeGcmMessage,
@@ -11,6 +11,7 @@ import {
   encodeMechanism,
   encodeSeal,
 } from '../../../src/hsm/mechanisms.ts';
+import { SyncSession } from '../../../src/hsm/sync-session.ts';
 import { Transport } from '../../../src/hsm/transport.ts';
 
 const sessionHandle = 2 ** 40 + 17;
@@ -21,21 +22,25 @@ const bytes = (length: number): Uint8Array =>
 
 /** A link that keeps the request it was given and answers `status`. */
 function recorder(status: number) {
-  const slab = new Uint8Array(new SharedArrayBuffer(2 * SLAB_BYTES)).fill(0xee);
+  const slab = new Uint8Array(2 * SLAB_BYTES).fill(0xee);
   const seen: { request: Uint8Array; input: Uint8Array; output: Uint8Array }[] = [];
-  const run = (length: number, input: Uint8Array, output: Uint8Array): number => {
+  const run = (input: Uint8Array, output: Uint8Array): void => {
+    const length = new DataView(slab.buffer).getUint32(HEADER.length * 4, true);
     seen.push({ request: Uint8Array.from(slab.subarray(0, length)), input, output });
     const answer = new DataView(slab.buffer, SLAB_BYTES);
     answer.setUint32(HEADER.status * 4, status, true);
     answer.setUint32(HEADER.attachedOutput * 4, output.length, true);
-    return HEADER_BYTES;
   };
   const transactSync: SyncLink = {
     slab,
     responseOffset: SLAB_BYTES,
-    exec: (length) => run(length, none, none),
-    execOut: (length, output) => run(length, none, output),
+    exec: () => run(none, none),
+    execOut: (output) => run(none, output),
     execInOut: run,
+    execAt: (buffer, offset) => {
+      const room = new DataView(slab.buffer).getUint32(HEADER.attachedOutput * 4, true);
+      run(none, new Uint8Array(buffer, offset, room));
+    },
   };
   const transport = new Transport({ transactSync } as unknown as Link);
   const state = transport.opened(sessionHandle);
@@ -228,5 +233,25 @@ describe('the hot path', () => {
     expect(state.open).toBe(false);
     expect(() => hot.generateRandom(1)).toThrow('CKR_SESSION_HANDLE_INVALID');
     expect(seen).toHaveLength(1);
+  });
+});
+
+describe('where outputs go', () => {
+  it('each to room of its own, and to `into` even when that was the last result', () => {
+    const { hot, seen } = recorder(CKR.CKR_OK);
+    const first = hot.sign('CKM_SHA256_HMAC', key, bytes(1))!;
+    const second = hot.sign('CKM_SHA256_HMAC', key, bytes(1))!;
+    expect(seen[1]?.output.buffer).toBe(second.buffer);
+    expect(seen[1]?.output.byteOffset).toBe(second.byteOffset);
+    expect(second.byteOffset).toBeGreaterThanOrEqual(first.byteOffset + first.length);
+    hot.sign('CKM_SHA256_HMAC', key, bytes(1), second);
+    expect(seen[2]?.output).toBe(second);
+  });
+
+  it('secrets and other results never share a buffer', () => {
+    const { hot } = recorder(CKR.CKR_OK);
+    const mac = hot.sign('CKM_SHA256_HMAC', key, bytes(1))!;
+    const secret = hot.generateRandom(32)!;
+    expect(secret.buffer).not.toBe(mac.buffer);
   });
 });

@@ -292,7 +292,7 @@ describe('a session', () => {
     expect(await session.verify('CKM_SHA256_HMAC', key, text('Data'), mac)).toBe(false);
     expect(await session.verify('CKM_SHA256_HMAC', key, text('data'), mac.subarray(1))).toBe(false);
     const short = { mechanism: 'CKM_SHA256_HMAC_GENERAL', macLength: 8 } as const;
-    expect(await session.sign(short, key, text('data'))).toEqual(Buffer.from(mac.subarray(0, 8)));
+    expect(await session.sign(short, key, text('data'))).toEqual(mac.subarray(0, 8));
     const aes = await generateAesKey(session);
     const wrong = await refused(session.sign('CKM_SHA256_HMAC', aes, text('data')));
     expect(wrong.command).toBe('Sign');
