@@ -37,11 +37,11 @@ struct SR_GCM_WRAP_PARAMS {
 struct SR_DEVICE_CONFIG {
   CK_ULONG ulSize;              // sizeof(SR_DEVICE_CONFIG), so that fields can be added
   const char* pFlashDirectory;  // sealed journal; null: the device lives in memory only
-  const char* pRootDirectory;   // root secret, PIN counters, journal head (plays battery-backed RAM)
-  CK_ULONG ulSlotCount;         // 1 to 64
-  CK_ULONG ulPinIterations;     // PBKDF2 iterations for new PINs; 0: the default. In memory only: 1 is allowed
-  CK_ULONG ulMaxSessionCount;   // per slot; 0: the default
-  CK_BBOOL bCreate;             // make an empty device where none is; else CKR_TOKEN_NOT_PRESENT
+  const char* pRootDirectory;  // root secret, PIN counters, journal head (plays battery-backed RAM)
+  CK_ULONG ulSlotCount;        // 1 to 64
+  CK_ULONG ulPinIterations;    // PBKDF2, for new PINs; 0: the default; as few as 1 in memory only
+  CK_ULONG ulMaxSessionCount;  // per slot; 0: the default
+  CK_BBOOL bCreate;            // make an empty device where none is; else CKR_TOKEN_NOT_PRESENT
 };
 
 struct SR_MEMORY_RANGE {
@@ -51,7 +51,7 @@ struct SR_MEMORY_RANGE {
 
 struct SR_DEVICE_STATUS {
   CK_ULONG ulSize;
-  CK_BBOOL bErrorState;            // a self-test failed: every crypto call answers CKR_FIPS_SELF_TEST_FAILED
+  CK_BBOOL bErrorState;  // a self-test failed: every crypto call answers CKR_FIPS_SELF_TEST_FAILED
   CK_UTF8CHAR failedSelfTest[64];  // its name, blank padded
   CK_ULONG ulApplicationCount;
   CK_ULONG ulSessionCount;
@@ -84,36 +84,42 @@ struct SR_FUNCTION_LIST {
   CK_RV (*SR_OpenSession)(SR_APPLICATION, CK_SLOT_ID, CK_FLAGS, CK_SESSION_HANDLE_PTR);
   CK_RV (*SR_CloseAllSessions)(SR_APPLICATION, CK_SLOT_ID);
 
-  // For the calling thread: true = any call that would wait for a lock, take entropy from the system
-  // or write flash answers CKR_STRONGROOM_BUSY and has changed nothing.
+  // For the calling thread: true = any call that would wait for a lock, take entropy from the
+  // system or write flash answers CKR_STRONGROOM_BUSY and has changed nothing.
   void (*SR_SetNoWait)(CK_BBOOL);
 
-  // SO session: sets CKA_TRUSTED on the user's private key object with this CKA_UNIQUE_ID. Only for a
-  // LOCAL, ALWAYS_SENSITIVE, NEVER_EXTRACTABLE secret key that may WRAP/UNWRAP and not ENCRYPT/DECRYPT/
-  // SIGN/DERIVE and carries an unwrap template; else CKR_KEY_FUNCTION_NOT_PERMITTED.
+  // SO session: sets CKA_TRUSTED on the user's private key object with this CKA_UNIQUE_ID. Only for
+  // a LOCAL, ALWAYS_SENSITIVE, NEVER_EXTRACTABLE secret key that may WRAP/UNWRAP, may not ENCRYPT,
+  // DECRYPT, SIGN or DERIVE, and carries an unwrap template; else CKR_KEY_FUNCTION_NOT_PERMITTED.
   CK_RV (*SR_MarkTrusted)(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR pUniqueId, CK_ULONG ulUniqueIdLen);
 
-  // Draws ulLength random bytes inside and seals them under hKey with CKM_STRONGROOM_DERIVE_AES_GCM.
-  // pPlaintext: null keeps them inside for good. pCiphertext takes ulLength bytes.
-  CK_RV (*SR_SealRandom)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE hKey, SR_SEAL_PARAMS*, CK_BYTE_PTR pAad,
-                         CK_ULONG ulAadLen, CK_ULONG ulLength, CK_BYTE_PTR pPlaintext, CK_BYTE_PTR pCiphertext);
+  // Draws ulLength random bytes inside and seals them under hKey with
+  // CKM_STRONGROOM_DERIVE_AES_GCM. pPlaintext: null keeps them inside for good. pCiphertext takes
+  // ulLength bytes.
+  CK_RV(*SR_SealRandom)
+  (CK_SESSION_HANDLE, CK_OBJECT_HANDLE hKey, SR_SEAL_PARAMS*, CK_BYTE_PTR pAad, CK_ULONG ulAadLen,
+   CK_ULONG ulLength, CK_BYTE_PTR pPlaintext, CK_BYTE_PTR pCiphertext);
 
   // Makes the named self-test fail the next time it runs (null: none). Names: SR_GetSelfTests.
   CK_RV (*SR_FailSelfTest)(const char* name);
-  // Names of all self-tests, newline separated, with their standard reference and whether each has run.
+  // Names of all self-tests, newline separated, with their standard reference and whether each has
+  // run.
   CK_RV (*SR_GetSelfTests)(CK_UTF8CHAR_PTR pText, CK_ULONG_PTR pulLen);
 
   // From version 1.1. C_*Init and the single part after it as one call: the same checks in the same
   // order, the same results and CKR_* codes, but no operation is left active, whatever it answers.
-  CK_RV (*SR_Encrypt)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pData,
-                      CK_ULONG ulDataLen, CK_BYTE_PTR pEncrypted, CK_ULONG_PTR pulEncryptedLen);
-  CK_RV (*SR_Decrypt)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE hKey,
-                      CK_BYTE_PTR pEncrypted, CK_ULONG ulEncryptedLen, CK_BYTE_PTR pData,
-                      CK_ULONG_PTR pulDataLen);
-  CK_RV (*SR_Sign)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pData,
-                   CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen);
-  CK_RV (*SR_Verify)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pData,
-                     CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen);
+  CK_RV(*SR_Encrypt)
+  (CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pData,
+   CK_ULONG ulDataLen, CK_BYTE_PTR pEncrypted, CK_ULONG_PTR pulEncryptedLen);
+  CK_RV(*SR_Decrypt)
+  (CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pEncrypted,
+   CK_ULONG ulEncryptedLen, CK_BYTE_PTR pData, CK_ULONG_PTR pulDataLen);
+  CK_RV(*SR_Sign)
+  (CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pData,
+   CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen);
+  CK_RV(*SR_Verify)
+  (CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pData,
+   CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen);
 };
 
 }  // extern "C"

@@ -1,3 +1,4 @@
+// Every algorithm against published vectors, at its length limits, and with each kind of damage.
 #include "token/algorithms/algorithms.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// The DRBG: threads, forks, used bytes, entropy that fails; and the health tests of the entropy
+// source.
 #include "token/drbg/drbg.h"
 
 #include <sys/random.h>

@@ -1,4 +1,6 @@
-// recording_file_system.cc: the disk of the crash tests.
+// recording_file_system.cc: the disk of the crash tests. Long because the whole model of what a
+// crash may leave (lost, torn, reordered; files and directories) stands in one place, to be judged
+// as one.
 
 #include "test/recording_file_system.h"
 

@@ -1,3 +1,4 @@
+// The secure memory: locked, kept from dumps and forked children, wiped on release.
 #include "token/secure_memory.h"
 
 #include <openssl/crypto.h>

@@ -1,7 +1,7 @@
 // An attacker holds the user PIN and every call of the interface, and wants the bytes of a backing
 // key: a generic secret, sensitive, wrapped only under trusted keys, allowed
-// CKM_STRONGROOM_DERIVE_AES_GCM alone. Each test is one way to try; all of them stand in one file, so
-// that the list can be read for what it lacks.
+// CKM_STRONGROOM_DERIVE_AES_GCM alone. Each test is one way to try. Long because all of them stand
+// in one file, so that the list can be read for what it lacks.
 #include <algorithm>
 
 #include "test/token_fixture.h"

@@ -21,4 +21,12 @@ export interface ServiceResponse {
   readonly body: string;
 }
 
+/** As on every reply of AWS KMS, refusals too. */
+export const replyHeaders: Readonly<Record<string, string>> = {
+  'Content-Type': 'application/x-amz-json-1.1',
+  'Cache-Control': 'no-cache, no-store, must-revalidate, private',
+  Expires: '0',
+  Pragma: 'no-cache',
+};
+
 export type ServiceHandler = (request: ServiceRequest) => Promise<ServiceResponse>;

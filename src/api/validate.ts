@@ -16,6 +16,9 @@ import type {
 /** Longer values are cut in messages, so that no reply or audit record grows with its request. */
 const printedLengthMax = 4096;
 
+/** Violations are all counted; those beyond this many characters are not printed, for the same reason. */
+const messageLengthMax = 65_536;
+
 /** KeyId -> keyId: paths are in lowerCamelCase. */
 function lowerCamel(name: string): string {
   return name.charAt(0).toLowerCase() + name.slice(1);
@@ -189,6 +192,16 @@ export function validate<T>(shape: InputShape<T>, input: T): void {
   if (details.length === 0) return;
   throw kmsException(
     'ValidationException',
-    `${details.length} validation error${details.length === 1 ? '' : 's'} detected: ${details.join('; ')}`,
+    `${details.length} validation error${details.length === 1 ? '' : 's'} detected: ${joined(details)}`,
   );
+}
+
+/** The details that fit, and at least the first. */
+function joined(details: readonly string[]): string {
+  let length = 0;
+  const overflow = details.findIndex((detail) => {
+    length += detail.length + 2;
+    return length > messageLengthMax;
+  });
+  return details.slice(0, overflow < 0 ? details.length : Math.max(1, overflow)).join('; ');
 }

@@ -4,15 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import { type ExceptionName, encodeException, kmsException } from '../api/exceptions.ts';
-import type { ServiceResponse } from '../api/transport.ts';
-
-/** As on the replies of AWS KMS. */
-export const replyHeaders: Readonly<Record<string, string>> = {
-  'Content-Type': 'application/x-amz-json-1.1',
-  'Cache-Control': 'no-cache, no-store, must-revalidate, private',
-  Expires: '0',
-  Pragma: 'no-cache',
-};
+import { replyHeaders, type ServiceResponse } from '../api/transport.ts';
 
 /**
  * An error reply.

@@ -163,7 +163,7 @@ class AwsJsonServer implements HttpServer {
     if (awaitsContinue) response.writeContinue();
     readBody(request, this.#limits.bodyLengthMax, (error, body) => {
       if (error instanceof BodyTooLargeError) this.#refuse(request, response, this.#tooLarge());
-      else if (error === undefined) this.#serve(connection, request, response, body);
+      else if (error === undefined) void this.#serve(connection, request, response, body);
       // Else the client is gone: nobody is there to be answered.
     });
   }
@@ -194,29 +194,35 @@ class AwsJsonServer implements HttpServer {
     );
   }
 
-  #serve(
+  async #serve(
     connection: Connection,
     request: IncomingMessage,
     response: ServerResponse,
     body: Uint8Array,
-  ): void {
+  ): Promise<void> {
+    connection.newest = response;
     connection.inWork += 1;
     this.#inWork += 1;
-    // A function of its own, so that a handler that throws before its first await is a fault as well.
-    const handle = async (): Promise<ServiceResponse> =>
-      await this.#handler(serviceRequest(request, body));
-    handle()
-      .catch((error: unknown) => {
-        this.#onFault(error);
-        return refusal('KMSInternalException');
-      })
-      .then((answer) => this.#write(response, answer, this.#closing))
-      .catch(() => request.socket.destroy())
-      .finally(() => {
-        connection.answered();
-        this.#inWork -= 1;
-        if (this.#inWork === 0) this.#whenIdle?.();
-      });
+    try {
+      const answer = await this.#handle(request, body);
+      this.#write(response, answer, this.#closing);
+    } catch {
+      request.socket.destroy();
+    } finally {
+      connection.answered();
+      this.#inWork -= 1;
+      if (this.#inWork === 0) this.#whenIdle?.();
+    }
+  }
+
+  /** The handler's answer; a handler that throws is a fault, also before its first await. */
+  async #handle(request: IncomingMessage, body: Uint8Array): Promise<ServiceResponse> {
+    try {
+      return await this.#handler(serviceRequest(request, body));
+    } catch (error) {
+      this.#onFault(error);
+      return refusal('KMSInternalException');
+    }
   }
 
   #write(
@@ -239,11 +245,13 @@ class AwsJsonServer implements HttpServer {
    * what the client still sends is dropped for a while, so that it gets to read it.
    */
   #refuse(request: IncomingMessage, response: ServerResponse, answer: ServiceResponse): void {
+    const connection = this.#connections.of(request.socket);
     if (request.complete || contentLength(request) === 0) {
+      connection.newest = response;
       this.#write(response, answer, this.#closing);
       return;
     }
-    this.#connections.of(request.socket).closing = true;
+    connection.closing = true;
     response.shouldKeepAlive = false;
     response.writeHead(answer.status, {
       ...answer.headers,
@@ -270,6 +278,7 @@ class AwsJsonServer implements HttpServer {
     connection.closing = true;
     // Answers come in the order of requests: earlier ones first.
     connection.whenIdle(() => {
+      if (!socket.writable) return;
       socket.end(rawResponse(answer), () => {
         setTimeout(() => socket.destroy(), lingerMs).unref();
       });

@@ -24,10 +24,16 @@ export interface KeyMaterial extends MaterialBinding {
   readonly keyToken: Uint8Array;
 }
 
-/** One sealed message. Lengths: nonce 28, tag 16, ciphertext as long as the plaintext. */
+export const sealedNonceBytes = 28;
+export const sealedTagBytes = 16;
+
+/** One sealed message. */
 export interface SealedMessage {
+  /** `sealedNonceBytes` long. */
   readonly nonce: Uint8Array;
+  /** `sealedTagBytes` long. */
   readonly tag: Uint8Array;
+  /** As long as the plaintext. */
   readonly ciphertext: Uint8Array;
 }
 

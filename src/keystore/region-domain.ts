@@ -25,6 +25,8 @@ import {
   type MaterialBinding,
   MessageAuthenticationError,
   type SealedMessage,
+  sealedNonceBytes,
+  sealedTagBytes,
 } from './key-store.ts';
 import { encodeKeyToken, keyTokenAdditionalData, parseKeyToken } from './key-token.ts';
 import { Lanes } from './lanes.ts';
@@ -62,8 +64,6 @@ interface Connection {
 }
 
 const attemptsMax = 3;
-const nonceBytes = 28;
-const tagBytes = 16;
 
 export class RegionDomain implements KeyStore {
   readonly #options: RegionDomainOptions;
@@ -129,7 +129,7 @@ export class RegionDomain implements KeyStore {
     additionalData: Uint8Array,
     { nonce, tag, ciphertext }: SealedMessage,
   ): Promise<Uint8Array> {
-    if (nonce.length !== nonceBytes || tag.length !== tagBytes)
+    if (nonce.length !== sealedNonceBytes || tag.length !== sealedTagBytes)
       throw new MessageAuthenticationError('malformed sealed message');
     return this.#use(material, async (session, key) => {
       try {
@@ -358,8 +358,8 @@ async function closeConnection({ owner, lanes }: Connection): Promise<void> {
 
 function split(sealed: Uint8Array): SealedMessage {
   return {
-    nonce: sealed.subarray(0, nonceBytes),
-    tag: sealed.subarray(nonceBytes, nonceBytes + tagBytes),
-    ciphertext: sealed.subarray(nonceBytes + tagBytes),
+    nonce: sealed.subarray(0, sealedNonceBytes),
+    tag: sealed.subarray(sealedNonceBytes, sealedNonceBytes + sealedTagBytes),
+    ciphertext: sealed.subarray(sealedNonceBytes + sealedTagBytes),
   };
 }

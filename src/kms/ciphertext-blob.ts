@@ -4,7 +4,7 @@
  * a column for AWS's fits ours; nothing else of it is shared, and neither service accepts the other's.
  */
 import { crc32 } from 'node:zlib';
-import type { SealedMessage } from '../keystore/key-store.ts';
+import { type SealedMessage, sealedNonceBytes, sealedTagBytes } from '../keystore/key-store.ts';
 
 /** Which key and which version of its material sealed a message. */
 export interface BlobSource {
@@ -22,9 +22,6 @@ export interface CiphertextBlob extends BlobSource, SealedMessage {
 }
 
 export const plaintextBytesMax = 4096;
-
-const nonceBytes = 28;
-const tagBytes = 16;
 
 // Offsets of the header's fields, bytes.
 const atMagic = 0; // 'SR'
@@ -99,15 +96,15 @@ export function blobAdditionalData(header: Uint8Array, context: Uint8Array): Uin
 
 export function encodeBlob(header: Uint8Array, sealed: SealedMessage): Uint8Array {
   const { nonce, tag, ciphertext } = sealed;
-  if (nonce.length !== nonceBytes || tag.length !== tagBytes)
+  if (nonce.length !== sealedNonceBytes || tag.length !== sealedTagBytes)
     throw new TypeError('malformed sealed message');
   const length = blobLength(ciphertext.length);
   const blob = Buffer.allocUnsafe(length);
-  const atNonce = length - ciphertext.length - tagBytes - nonceBytes;
+  const atNonce = length - ciphertext.length - sealedTagBytes - sealedNonceBytes;
   blob.set(header);
   blob.fill(0, headerBytes, atNonce);
   blob.set(nonce, atNonce);
-  blob.set(tag, atNonce + nonceBytes);
+  blob.set(tag, atNonce + sealedNonceBytes);
   blob.set(ciphertext, length - ciphertext.length);
   return blob;
 }
@@ -127,7 +124,7 @@ export function parseBlob(blob: Uint8Array): CiphertextBlob | undefined {
   const plaintextLength = bytes.readUInt16BE(atLength);
   if (plaintextLength < 1 || plaintextLength > plaintextBytesMax) return undefined;
   if (bytes.length !== blobLength(plaintextLength)) return undefined;
-  const atNonce = bytes.length - plaintextLength - tagBytes - nonceBytes;
+  const atNonce = bytes.length - plaintextLength - sealedTagBytes - sealedNonceBytes;
   for (let at = headerBytes; at < atNonce; at++) if (bytes[at] !== 0) return undefined;
 
   const accountId = bytes.toString('hex', atAccountId, atKeyId);
@@ -138,8 +135,8 @@ export function parseBlob(blob: Uint8Array): CiphertextBlob | undefined {
     keyId,
     materialId: bytes.toString('hex', atMaterialId, atLength),
     header: bytes.subarray(0, headerBytes),
-    nonce: bytes.subarray(atNonce, atNonce + nonceBytes),
-    tag: bytes.subarray(atNonce + nonceBytes, atNonce + nonceBytes + tagBytes),
+    nonce: bytes.subarray(atNonce, atNonce + sealedNonceBytes),
+    tag: bytes.subarray(atNonce + sealedNonceBytes, atNonce + sealedNonceBytes + sealedTagBytes),
     ciphertext: bytes.subarray(bytes.length - plaintextLength),
   };
 }

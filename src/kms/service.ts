@@ -5,7 +5,12 @@
 import type { Authenticator } from '../access/principal.ts';
 import { encodeException, type KmsException } from '../api/exceptions.ts';
 import { encodeOutput } from '../api/json.ts';
-import type { ServiceHandler, ServiceRequest, ServiceResponse } from '../api/transport.ts';
+import {
+  replyHeaders,
+  type ServiceHandler,
+  type ServiceRequest,
+  type ServiceResponse,
+} from '../api/transport.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { type Clock, wallClock } from '../clock/clock.ts';
 import type { KeyStore, Mac } from '../keystore/key-store.ts';
@@ -45,13 +50,6 @@ export interface KmsServiceOptions {
   readonly serverTiming?: boolean;
   readonly onFault?: (fault: Fault) => void;
 }
-
-const headers = {
-  'Cache-Control': 'no-cache, no-store, must-revalidate, private',
-  'Content-Type': 'application/x-amz-json-1.1',
-  Expires: '0',
-  Pragma: 'no-cache',
-} as const;
 
 export function createKmsService(options: KmsServiceOptions): ServiceHandler {
   const { authenticate, audit, wallClock: wall = wallClock, domainClock = wall } = options;
@@ -103,7 +101,7 @@ export function createKmsService(options: KmsServiceOptions): ServiceHandler {
     refusal = await record(trail, refusal);
     timer?.ended('audit');
     const responseHeaders = {
-      ...headers,
+      ...replyHeaders,
       'x-amzn-RequestId': trail.requestId,
       ...(timer && { 'Server-Timing': timer.header() }),
     };

@@ -135,7 +135,7 @@ export function lockDataDirectory(
 
 /** Makes the directory ours alone, or refuses one that is evidently somebody else's. */
 function claim(path: string): void {
-  if (make(path)) return;
+  if (makeDirectory(path)) return;
   const stat = statSync(path);
   if (!stat.isDirectory()) {
     throw new DataDirectoryError('UNREADABLE', `${path} is not a directory`);
@@ -156,7 +156,7 @@ function claim(path: string): void {
  * where the file system lets nobody make a directory, such as in /proc.
  * @returns false when something is there already.
  */
-function make(path: string): boolean {
+export function makeDirectory(path: string): boolean {
   const parent = dirname(path);
   try {
     mkdirSync(path, 0o700);
@@ -164,8 +164,9 @@ function make(path: string): boolean {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST') return false;
     if (code !== 'ENOENT' || existsSync(parent)) throw error;
-    make(parent);
-    mkdirSync(path, 0o700);
+    makeDirectory(parent);
+    // Again from the start: another server that begins now may have made it meanwhile.
+    return makeDirectory(path);
   }
   syncDirectory(parent);
   return true;

@@ -3,7 +3,7 @@
  * log silently; the head tells that from a clean end. It is written after what it tells of is durable, and is
  * not synced itself: an old head is true, only less telling.
  */
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 
 export interface Head {
   /** Change sequence that the database has at least. */
@@ -34,8 +34,11 @@ export class StoreHead {
   readonly #fd: number;
 
   constructor(path: string) {
+    const isHead = readHead(path) !== undefined;
     // Not 'w': the old head stays readable until the new one is there.
     this.#fd = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
+    // What is no head may be longer than one, and its end would stay behind the new one for ever.
+    if (!isHead) ftruncateSync(this.#fd);
   }
 
   write(head: Head): void {

@@ -3,7 +3,7 @@
  * startStoreWriter() only; messages are those of ToWriter and FromWriter.
  */
 import { hash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { AuditFile, openAppendFile } from '../audit/audit-file.ts';
@@ -50,7 +50,8 @@ function open(data: WriterData): {
   directoryId: string;
   recovery: AuditRecovery;
 } {
-  const head = readHead(data.head);
+  const head = witness(data.head, readHead);
+  if (head === undefined) refuseLostDatabase(data);
   const { database, directoryId } = openDatabase(data.database, data.deviceId, head);
   try {
     if (data.pageCountMax !== undefined) {
@@ -62,13 +63,37 @@ function open(data: WriterData): {
       new Sequencer(sha256, recovery.position),
       new AuditFile(file, length),
     );
-    const engine = new SqliteEngine(database, trail, new StoreHead(data.head), data);
+    const engine = new SqliteEngine(
+      database,
+      trail,
+      witness(data.head, (path) => new StoreHead(path)),
+      data,
+    );
     syncDirectory(data.directory);
     return { engine, directoryId, recovery };
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+/** Opens or reads the head. @throws DataDirectoryError UNREADABLE */
+function witness<T>(path: string, open: (path: string) => T): T {
+  try {
+    return open(path);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+/** The log gets its first record after the database is there: alone, it tells of a database that was lost. */
+function refuseLostDatabase({ database, audit }: WriterData): void {
+  const lengthOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (lengthOf(database) > 0 || lengthOf(audit) === 0) return;
+  throw new DataDirectoryError(
+    'DAMAGED',
+    `${database} is missing or empty, but ${audit} tells of its records. Restore the data directory from a copy`,
+  );
 }
 
 function recover(data: WriterData, database: DatabaseSync, durable: number): AuditRecovery {

@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type StartedServer, startServer } from '../../src/testing/start-server.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { describeWithTool } from '../support/tools.ts';
@@ -12,12 +12,19 @@ import { describeWithTool } from '../support/tools.ts';
 const run = promisify(execFile);
 
 describeWithTool('/usr/bin/aws', 'awscli', 'AWS CLI', () => {
+  describe.each([1, 2])('with %i HTTP threads', walk);
+});
+
+function walk(threads: number): void {
   let server: StartedServer;
   let scratch: string;
 
   beforeAll(async () => {
     scratch = scratchDirectory();
-    server = await startServer({ dataDirectory: `${scratch}/data` });
+    server = await startServer({
+      dataDirectory: `${scratch}/data`,
+      flags: ['--threads', String(threads)],
+    });
   });
   afterAll(async () => {
     await server.stop();
@@ -115,4 +122,4 @@ describeWithTool('/usr/bin/aws', 'awscli', 'AWS CLI', () => {
       /\(UnknownOperationException\)/,
     );
   });
-});
+}

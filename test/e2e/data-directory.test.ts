@@ -62,6 +62,21 @@ describe('first and later starts', () => {
     expect(secondMs).toBeLessThan(3_000);
   });
 
+  it('end at once, with a message, where a file beside the directory cannot be written', async () => {
+    for (const [flag, message] of [
+      ['--so-pin-file', /PIN cannot be written/],
+      ['--ready-file', /ready file cannot be written/],
+    ] as const) {
+      const dataDirectory = join(scratchDirectory(), 'data');
+      const flags = ['--port', '0', '--data-dir', dataDirectory];
+      const { status, stderr } = serve(...flags, flag, '/proc/strongroom/file');
+      expect({ flag, status }).toEqual({ flag, status: 1 });
+      expect(stderr).toMatch(message);
+      expect(stderr).not.toMatch(/\n\s+at /);
+      await (await startServer({ dataDirectory })).stop();
+    }
+  });
+
   it('begins again when the first start was cut off', async () => {
     const dataDirectory = join(scratchDirectory(), 'data');
     for (const delayMs of [150, 300, 450, 600]) {
@@ -145,6 +160,35 @@ describe('a data directory that cannot be used', () => {
     const before = readdirSync(join(dataDirectory, 'hsm')).sort();
     expect(serve('--port', '0', '--data-dir', dataDirectory).status).toBe(4);
     expect(readdirSync(join(dataDirectory, 'hsm')).sort()).toEqual(before);
+  });
+
+  it('whose device or records are gone is refused, and nothing is made in their place', async () => {
+    const { dataDirectory } = await made();
+    const soPin = readFileSync(`${dataDirectory}.so-pin`);
+    const without = (...gone: string[]): { status: number | null; stderr: string } => {
+      const copy = join(scratchDirectory(), 'data');
+      cpSync(dataDirectory, copy, {
+        recursive: true,
+        filter: (source) => !source.endsWith('.sock'),
+      });
+      for (const name of gone) rmSync(join(copy, name), { recursive: true });
+      writeFileSync(`${copy}.so-pin`, soPin);
+      const { status, stderr } = serve('--port', '0', '--data-dir', copy);
+      for (const name of gone) expect(existsSync(join(copy, name)), name).toBe(false);
+      expect(readFileSync(`${copy}.so-pin`)).toEqual(soPin);
+      return { status, stderr };
+    };
+    for (const gone of [
+      ['hsm'],
+      ['store.sqlite', 'store.sqlite-wal', 'store.sqlite-shm', 'store.head'],
+      ['hsm/user-pin'],
+    ]) {
+      const { status, stderr } = without(...gone);
+      expect({ gone, status }).toEqual({ gone, status: 4 });
+      expect(stderr).toMatch(/^strongroom: /);
+      expect(stderr).toContain(gone[0]);
+      expect(stderr).not.toMatch(/\n\s+at /);
+    }
   });
 
   it('that is a file, or below one, is refused', () => {

@@ -1,4 +1,5 @@
-// flash.cc: Flash over journal, index and anchor: opening, group commit, compaction.
+// flash.cc: Flash over journal, index and anchor: opening, group commit, compaction. Long because
+// the order of writes and syncs of all three is one argument, and is to be read as one.
 
 #include "token/flash/flash.h"
 

@@ -14,11 +14,11 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Device, Slot } from '../../hsm/index.ts';
 import { provisionRegion } from '../../keystore/provision.ts';
 import { openDevice } from '../../link/in-process.ts';
-import { syncDirectory } from '../../store/data-directory.ts';
+import { dataFiles, makeDirectory, syncDirectory } from '../../store/data-directory.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { type DataDirectory, type HsmDirectory, hsmDirectory } from './data-directory.ts';
 
@@ -37,8 +37,12 @@ export async function makeDevice(
   directory: DataDirectory,
   options: FirstBootOptions,
 ): Promise<boolean> {
+  if (existsSync(directory.hsm)) {
+    rmSync(directory.hsmPartial, { recursive: true, force: true });
+    return false;
+  }
+  refuseLostDevice(directory);
   rmSync(directory.hsmPartial, { recursive: true, force: true });
-  if (existsSync(directory.hsm)) return false;
   mkdirSync(directory.hsmPartial, { mode: 0o700 });
   const hsm = hsmDirectory(directory.hsmPartial);
   const [soPin, userPin] = [newPin(), newPin()];
@@ -60,6 +64,17 @@ export async function makeDevice(
   renameSync(directory.hsmPartial, directory.hsm);
   syncDirectory(directory.root);
   return true;
+}
+
+/** Records are made after the device, so they tell of one that was here: another in its place opens none of them. */
+function refuseLostDevice({ root, hsm }: DataDirectory): void {
+  for (const name of [dataFiles.database, dataFiles.head]) {
+    if (!existsSync(join(root, name))) continue;
+    throw new CommandError(
+      `${hsm} is missing, but ${name} of its keys is there. Restore the data directory from a copy`,
+      EXIT.dataDirectoryRefused,
+    );
+  }
 }
 
 /** Makes Regions that the device does not have yet. Needs the SO PIN. @throws CommandError, CkrError */
@@ -98,9 +113,19 @@ export async function onlySlot(device: Device): Promise<Slot> {
   return slot;
 }
 
-/** A PIN file's content. @throws errors of the file system */
+/** A PIN file's content. @throws CommandError naming the file that has none: a try with it would count */
 export function readPin(file: string): string {
-  return readFileSync(file, 'utf8').trim();
+  let pin: string;
+  try {
+    pin = readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new CommandError(`${file} cannot be read: ${reason}`, EXIT.dataDirectoryRefused, {
+      cause,
+    });
+  }
+  if (pin === '') throw new CommandError(`${file} holds no PIN`, EXIT.dataDirectoryRefused);
+  return pin;
 }
 
 function newPin(): string {
@@ -110,7 +135,7 @@ function newPin(): string {
 /** A PIN left by a first boot that was cut off opens nothing: this one takes its place. */
 function handOverSoPin(file: string, soPin: string): void {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeDirectory(dirname(file));
     writePrivateFile(file, soPin, 'w');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);

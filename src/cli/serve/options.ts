@@ -73,6 +73,7 @@ export function parseServeOptions(argv: readonly string[]): ServeOptions {
       throw new UsageError(`--region takes a Region such as us-east-1, not '${region}'`);
     }
   }
+  if (values['data-dir'] === '') throw new UsageError('--data-dir takes a directory');
   const dataDirectory = resolve(values['data-dir'] ?? 'strongroom-data');
   const soPinFile = resolve(values['so-pin-file'] ?? `${dataDirectory}.so-pin`);
   if (soPinFile.startsWith(`${dataDirectory}/`)) {

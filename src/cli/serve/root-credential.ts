@@ -42,6 +42,10 @@ export function rootCredential(
   } catch (error) {
     if (error instanceof CredentialsFileError)
       throw new CommandError(error.message, EXIT.dataDirectoryRefused);
-    throw error;
+    if (error instanceof CommandError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CommandError(`${file} cannot be read: ${reason}`, EXIT.dataDirectoryRefused, {
+      cause: error,
+    });
   }
 }

@@ -46,7 +46,17 @@ export async function serve(argv: readonly string[]): Promise<void> {
   if (!loadAddon().hardenProcess())
     process.stderr.write('this system does not let core dumps be forbidden\n');
   const service = await startService(options);
-  if (options.readyFile !== undefined) writeWhole(options.readyFile, `${service.readyLine}\n`);
+  if (options.readyFile !== undefined) {
+    try {
+      writeWhole(options.readyFile, `${service.readyLine}\n`);
+    } catch (cause) {
+      await service.stop();
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new CommandError(`the ready file cannot be written: ${reason}`, EXIT.failure, {
+        cause,
+      });
+    }
+  }
   process.stdout.write(`${service.readyLine}\n`);
   let signals = 0;
   const onSignal = (): void => {

@@ -22,7 +22,10 @@ export async function setKeyState(
     } catch (error) {
       if (!(error instanceof StoreConflictError)) throw error;
       if (attempt === attemptsMax)
-        throw kmsException('KMSInternalException', 'The key is being changed too often.');
+        throw kmsException(
+          'ThrottlingException',
+          'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
+        );
     }
     key = await request.reread();
   }

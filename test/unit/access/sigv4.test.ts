@@ -74,7 +74,10 @@ describe('what is signed rightly', () => {
         fc.dictionary(fc.stringMatching(/^x-[a-z]{1,8}$/), value, { maxKeys: 5 }),
         // The signer drops a parameter of this name: it assigns to a plain object.
         fc.uniqueArray(
-          fc.tuple(fc.string({ minLength: 1 }).filter((name) => name !== '__proto__'), fc.string()),
+          fc.tuple(
+            fc.string({ minLength: 1 }).filter((name) => name !== '__proto__'),
+            fc.string(),
+          ),
           { maxLength: 4, selector: ([name]) => name },
         ),
         fc.integer({ min: -300, max: 300 }),

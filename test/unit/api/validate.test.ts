@@ -144,6 +144,14 @@ test('a message does not grow with the request', () => {
   ).toBeLessThan(5_000);
 });
 
+test('many violations are all counted, and not all printed', () => {
+  const message = messageOf('CreateKey', { Tags: Array(50_000).fill(null) });
+  expect(message).toMatch(
+    /^50000 validation errors detected: Value null at 'tags\.1\.member' .*; Value null at 'tags\.2\.member' .*Member must not be null$/,
+  );
+  expect(message.length).toBeLessThan(70_000);
+});
+
 test('what is valid passes', () => {
   const encoded = {
     KeyId: 'k',

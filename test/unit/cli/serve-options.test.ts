@@ -25,7 +25,12 @@ describe('serve options', () => {
         ' ',
       ),
     );
-    expect(options).toMatchObject({ port: 0, regions: ['eu-west-1', 'us-gov-west-1'], accountId: '111122223333', threads: 2 });
+    expect(options).toMatchObject({
+      port: 0,
+      regions: ['eu-west-1', 'us-gov-west-1'],
+      accountId: '111122223333',
+      threads: 2,
+    });
     expect(options.readyFile).toBe(resolve('r'));
     expect(options.soPinFile).toBe(resolve('s'));
   });
@@ -41,6 +46,7 @@ describe('serve options', () => {
     ['--account 123', /12 digits/],
     ['--region mars', /--region takes a Region/],
     ['--data-dir d --so-pin-file d/pin', /outside the data directory/],
+    ['--data-dir ', /--data-dir takes a directory/],
     ['--colour', /colour/],
     ['extra', /extra/],
   ])('refuses %s', (line, message) => {

@@ -290,6 +290,15 @@ describe('garbage after a good request', () => {
     expect(await client.closed()).toBe('');
   });
 
+  test('takes no answer from the requests before it', async () => {
+    using client = new RawClient(server.port);
+    client.send(`${post('one')}${post('wait 50')}${post('three')}garbage\r\n\r\n`);
+    for (const body of ['one', 'wait 50', 'three'])
+      expect(await client.answer()).toMatchObject({ status: 200, body });
+    expectRefusal(await client.answer(), 400, 'SerializationException');
+    expect(await client.closed()).toBe('');
+  });
+
   test('random octets never make it ill', async () => {
     let state = 0x2545f491;
     for (let round = 0; round < 60; round++) {

@@ -96,9 +96,7 @@ describeWithTool('/usr/bin/readelf', 'binutils', 'strongroom.node', () => {
   it('exports the module registration and nothing of its own', () => {
     const defined = readelf('--dyn-syms', '--demangle')
       .split('\n')
-      .filter(
-        (line) => /\b(GLOBAL|WEAK|UNIQUE)\b/.test(line) && !/ UND /.test(line),
-      )
+      .filter((line) => /\b(GLOBAL|WEAK|UNIQUE)\b/.test(line) && !/ UND /.test(line))
       .map((line) => line.trim().split(/\s+/)[7]?.replace(/@.*/, ''));
     expect(defined.sort()).toEqual([
       'napi_register_module_v1',

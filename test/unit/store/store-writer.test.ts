@@ -1,6 +1,15 @@
 /** The store writer's own part: files, restarts, refusals, full disks. The contract suite has the rest. */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
@@ -48,7 +57,9 @@ const event = (id: string) => ({ eventId: id, requestId: 'r', timeMs: 1, region:
 
 /** Hashes of the files whose content matters, by name. */
 function fingerprints(directory: string): Record<string, string> {
-  const names = readdirSync(directory).filter((name) => !/^(lock.*|holder.*|.*-shm)$/.test(name));
+  const names = readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && !/^(lock.*|holder.*|.*-shm)$/.test(entry.name))
+    .map((entry) => entry.name);
   return Object.fromEntries(
     names.map((name) => [
       name,
@@ -257,6 +268,33 @@ describe('a data directory is refused, and left as it is,', () => {
     }
   });
 
+  it('when the database is gone with its head, but the log tells of records', async () => {
+    for (const spoil of [rmSync, (path: string) => writeFileSync(path, '')]) {
+      const directory = await used();
+      spoil(join(directory, 'store.sqlite'));
+      rmSync(join(directory, 'store.head'));
+      const error = await refusalOf(directory);
+      expect(error.code).toBe('DAMAGED');
+      expect(error.message).toMatch(/store\.sqlite is missing or empty.*audit\.jsonl/);
+    }
+  });
+
+  it('when the head cannot be read or made', async () => {
+    const spoil: ((path: string) => void)[] = [
+      (path) => mkdirSync(path),
+      (path) => symlinkSync('/nowhere/head', path),
+    ];
+    for (const replace of spoil) {
+      const directory = await used();
+      const head = join(directory, 'store.head');
+      rmSync(head);
+      replace(head);
+      const error = await refusalOf(directory);
+      expect(error.code).toBe('UNREADABLE');
+      expect(error.message).toContain(head);
+    }
+  });
+
   it('when the database is older than its head', async () => {
     const directory = await used();
     writeFileSync(join(directory, 'store.head'), '0000000000000003 0000000000000000\n');
@@ -300,6 +338,16 @@ describe('a data directory opens', () => {
       await using opened = await open(directory);
       expect(opened.store.sequence()).toBe(2);
     }
+  });
+
+  it('when the head is something longer, and has a head again', async () => {
+    const directory = await used();
+    writeFileSync(join(directory, 'store.head'), Buffer.alloc(5_000, 0x5a));
+    {
+      await using opened = await open(directory);
+      await opened.store.append(event('next'));
+    }
+    expect(readFileSync(join(directory, 'store.head'), 'latin1')).toMatch(/^\d{16} \d{16}\n$/);
   });
 
   it('when the last audit line is cut, and keeps the piece', async () => {

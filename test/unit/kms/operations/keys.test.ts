@@ -261,7 +261,7 @@ describe.each([
       kms.store.beforeCommit = again;
     };
     kms.store.beforeCommit = again;
-    expect(await kms.error(operation, { KeyId })).toMatch(/^500 KMSInternalException/);
+    expect(await kms.error(operation, { KeyId })).toMatch(/^ThrottlingException: /);
   });
 });
 
