@@ -107,11 +107,6 @@ export function attributeNumber(name: AttributeName): number {
   return CKA[name];
 }
 
-/** The attribute's name, or undefined for a number that the table does not hold. */
-export function attributeName(number: number): AttributeName | undefined {
-  return attributeNames.get(number);
-}
-
 /** A mechanism's number from its name or number. */
 export function mechanismNumber(mechanism: MechanismName | number): number {
   return named('mechanism', mechanism);
@@ -146,7 +141,7 @@ function number(bytes: Uint8Array, offset = 0): number {
 }
 
 /** Bytes of an attribute list, as it stands in a frame: count, then type, length and value padded to 4 of each. */
-export function encodeAttributes(
+function encodeAttributes(
   list: readonly (readonly [type: number, value: Uint8Array])[],
 ): Uint8Array {
   const length = list.reduce((sum, [, value]) => sum + 8 + ((value.length + 3) & ~3), 4);

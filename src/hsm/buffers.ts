@@ -9,49 +9,51 @@ const SECRET_BYTES = 8 * 1024;
 // Buffers that callers make of our results, and of requests, are of some KiB: the default of 8 KiB would miss each time.
 Buffer.poolSize = PUBLIC_BYTES;
 
-/** Where the newest buffer lies. Asking the buffer itself costs a call. */
-export const newest: { buffer: ArrayBuffer; offset: number } = {
-  buffer: new ArrayBuffer(0),
-  offset: 0,
-};
-
-class Pool {
+/** Hands out room in a buffer, then in a new one when that is used up. */
+export class Pool {
   readonly #size: number;
-  #buffer: ArrayBuffer;
+  #shared: ArrayBuffer;
   #used = 0;
+  /** Where the room lies that was reserved last. */
+  buffer: ArrayBuffer;
 
   constructor(size: number) {
     this.#size = size;
-    this.#buffer = new ArrayBuffer(size);
+    this.#shared = new ArrayBuffer(size);
+    this.buffer = this.#shared;
   }
 
-  take(length: number): Uint8Array {
+  /** Reserves `length` bytes in `buffer` and returns their offset. A long result has a buffer to itself. */
+  reserve(length: number): number {
+    if (length < 0) throw new RangeError('a result cannot have a negative length');
     if (length > this.#size / 4) {
-      newest.buffer = new ArrayBuffer(length);
-      newest.offset = 0;
-      return new Uint8Array(newest.buffer);
+      this.buffer = new ArrayBuffer(length);
+      return 0;
     }
     let offset = this.#used;
     if (offset + length > this.#size) {
-      this.#buffer = new ArrayBuffer(this.#size);
+      this.#shared = new ArrayBuffer(this.#size);
       offset = 0;
     }
     this.#used = offset + ((length + 7) & ~7);
-    newest.buffer = this.#buffer;
-    newest.offset = offset;
-    return new Uint8Array(this.#buffer, offset, length);
+    if (this.buffer !== this.#shared) this.buffer = this.#shared;
+    return offset;
+  }
+
+  /** Reserves `length` bytes and returns them. */
+  take(length: number): Uint8Array {
+    const offset = this.reserve(length);
+    return new Uint8Array(this.buffer, offset, length);
   }
 }
 
-const publicPool = new Pool(PUBLIC_BYTES);
-const secretPool = new Pool(SECRET_BYTES);
+/** For bytes that are not secret. */
+export const publicPool: Pool = new Pool(PUBLIC_BYTES);
+/** For secrets, among secrets only. Whoever is given one wipes it. */
+export const secretPool: Pool = new Pool(SECRET_BYTES);
 
 /** A buffer for bytes that are not secret. */
-export function publicBuffer(length: number): Uint8Array {
-  return publicPool.take(length);
-}
+export const publicBuffer = (length: number): Uint8Array => publicPool.take(length);
 
 /** A buffer for a secret, among secrets only. Its owner wipes it. */
-export function secretBuffer(length: number): Uint8Array {
-  return secretPool.take(length);
-}
+export const secretBuffer = (length: number): Uint8Array => secretPool.take(length);

@@ -6,16 +6,8 @@
  * HotPath answers undefined when a call cannot be executed on this thread now (busy, or too long); nothing has happened
  * then.
  */
-import { newest, publicBuffer, secretBuffer } from './buffers.ts';
-import {
-  ATTACHED,
-  COMMANDS,
-  type CommandName,
-  FLAGS,
-  HEADER_BYTES,
-  MAGIC,
-  VERSION,
-} from './commands.ts';
+import { type Pool, publicPool, secretPool } from './buffers.ts';
+import { ATTACHED, COMMANDS, FLAGS, HEADER_BYTES, MAGIC, VERSION } from './commands.ts';
 import { CKG, CKM, CKR } from './constants.ts';
 import { HEADER } from './frame.ts';
 import type { SyncLink } from './link.ts';
@@ -67,7 +59,6 @@ const BODY = HEADER_BYTES / 4;
 const TWO_32 = 2 ** 32;
 const empty = new Uint8Array(0);
 
-const commandWord = (command: CommandName): number => VERSION | (COMMANDS[command].number << 16);
 /** The commands written here. */
 export type HotCommand =
   | 'Encrypt'
@@ -79,16 +70,25 @@ export type HotCommand =
   | 'SealRandom'
   | 'GenerateRandom';
 
-const WORD: Readonly<Record<HotCommand, number>> = {
-  Encrypt: commandWord('Encrypt'),
-  Decrypt: commandWord('Decrypt'),
-  Sign: commandWord('Sign'),
-  Verify: commandWord('Verify'),
-  MessageEncrypt: commandWord('MessageEncrypt'),
-  MessageDecrypt: commandWord('MessageDecrypt'),
-  SealRandom: commandWord('SealRandom'),
-  GenerateRandom: commandWord('GenerateRandom'),
-};
+/** A command with its word of the header. An object for each: looking the word up by name is dear. */
+interface Hot {
+  readonly name: HotCommand;
+  readonly word: number;
+}
+const hot = (name: HotCommand): Hot => ({
+  name,
+  word: VERSION | (COMMANDS[name].number << 16),
+});
+const HOT = {
+  Encrypt: hot('Encrypt'),
+  Decrypt: hot('Decrypt'),
+  Sign: hot('Sign'),
+  Verify: hot('Verify'),
+  MessageEncrypt: hot('MessageEncrypt'),
+  MessageDecrypt: hot('MessageDecrypt'),
+  SealRandom: hot('SealRandom'),
+  GenerateRandom: hot('GenerateRandom'),
+} as const;
 
 /** Bytes of a MAC mechanism's output that is known here; -1 for any other mechanism. */
 function macLength(mechanism: Mechanism): number {
@@ -112,10 +112,6 @@ export class HotPath {
   /** Index of the response's first word, and bytes of the request half. */
   readonly #answer: number;
   readonly #limit: number;
-  /** What #room gave to the call that is being prepared, and where it lies. */
-  #taken: Uint8Array | undefined;
-  #buffer: ArrayBuffer = empty.buffer;
-  #offset = 0;
 
   constructor(transport: Transport, link: SyncLink, state: SessionState) {
     this.#transport = transport;
@@ -135,7 +131,7 @@ export class HotPath {
   ): Uint8Array | undefined {
     if (!isGcm(mechanism)) return undefined;
     const length = data.length + (mechanism.tagBits ?? GCM_TAG_BITS) / 8;
-    return this.#gcm('Encrypt', mechanism, key, data, into ?? this.#publicRoom(length));
+    return this.#gcm(HOT.Encrypt, mechanism, key, data, into, publicPool, length);
   }
 
   decrypt(
@@ -146,15 +142,17 @@ export class HotPath {
   ): Uint8Array | undefined {
     if (!isGcm(mechanism)) return undefined;
     const length = Math.max(0, data.length - (mechanism.tagBits ?? GCM_TAG_BITS) / 8);
-    return this.#gcm('Decrypt', mechanism, key, data, into ?? this.#secretRoom(length));
+    return this.#gcm(HOT.Decrypt, mechanism, key, data, into, secretPool, length);
   }
 
   #gcm(
-    command: HotCommand,
+    command: Hot,
     mechanism: GcmMechanism,
     key: number,
     data: Uint8Array,
-    output: Uint8Array,
+    into: Uint8Array | undefined,
+    pool: Pool,
+    room: number,
   ): Uint8Array | undefined {
     const { iv } = mechanism;
     const additionalData = mechanism.additionalData ?? empty;
@@ -166,7 +164,8 @@ export class HotPath {
     let at = this.#put(this.#put(HEADER_BYTES + 8, iv), additionalData);
     words[at >> 2] = mechanism.tagBits ?? GCM_TAG_BITS;
     at = this.#handle(at + 4, key);
-    return this.#result(command, this.#put(at, data, ATTACH_FROM_BYTES), data, output);
+    at = this.#put(at, data, ATTACH_FROM_BYTES);
+    return this.#result(command, at, data, into, pool, room);
   }
 
   /** Nonce, tag and ciphertext in one. */
@@ -178,19 +177,15 @@ export class HotPath {
   ): Uint8Array | undefined {
     if (!this.#fits(additionalData.length, plaintext)) return undefined;
     const words = this.#words;
-    this.#begin('MessageEncrypt');
+    this.#begin(HOT.MessageEncrypt);
     words[BODY] = CKM.CKM_STRONGROOM_DERIVE_AES_GCM;
     words[BODY + 1] = 8;
     words[BODY + 2] = 0;
     words[BODY + 3] = 0;
-    const at = this.#put(this.#handle(HEADER_BYTES + 16, key), additionalData);
-    const output = into ?? this.#publicRoom(SEAL_NONCE_BYTES + SEAL_TAG_BYTES + plaintext.length);
-    return this.#result(
-      'MessageEncrypt',
-      this.#put(at, plaintext, ATTACH_FROM_BYTES),
-      plaintext,
-      output,
-    );
+    let at = this.#put(this.#handle(HEADER_BYTES + 16, key), additionalData);
+    const room = SEAL_NONCE_BYTES + SEAL_TAG_BYTES + plaintext.length;
+    at = this.#put(at, plaintext, ATTACH_FROM_BYTES);
+    return this.#result(HOT.MessageEncrypt, at, plaintext, into, publicPool, room);
   }
 
   open(
@@ -204,18 +199,13 @@ export class HotPath {
     if (!this.#fits(nonce.length + tag.length + additionalData.length, ciphertext))
       return undefined;
     const words = this.#words;
-    this.#begin('MessageDecrypt');
+    this.#begin(HOT.MessageDecrypt);
     words[BODY] = CKM.CKM_STRONGROOM_DERIVE_AES_GCM;
     let at = this.#put(this.#put(HEADER_BYTES + 8, nonce), tag);
     words[BODY + 1] = at - HEADER_BYTES - 8;
     at = this.#put(this.#handle(at, key), additionalData);
-    const output = into ?? this.#secretRoom(ciphertext.length);
-    return this.#result(
-      'MessageDecrypt',
-      this.#put(at, ciphertext, ATTACH_FROM_BYTES),
-      ciphertext,
-      output,
-    );
+    at = this.#put(at, ciphertext, ATTACH_FROM_BYTES);
+    return this.#result(HOT.MessageDecrypt, at, ciphertext, into, secretPool, ciphertext.length);
   }
 
   /** IV, tag and ciphertext in one. */
@@ -230,7 +220,7 @@ export class HotPath {
     const tagBits = message.tagBits ?? GCM_TAG_BITS;
     if (!this.#fits(ivLength + additionalData.length, plaintext)) return undefined;
     const words = this.#words;
-    this.#begin('MessageEncrypt');
+    this.#begin(HOT.MessageEncrypt);
     words[BODY] = CKM.CKM_AES_GCM;
     let at = HEADER_BYTES + 8;
     if (message.iv) at = this.#put(at, message.iv);
@@ -246,13 +236,9 @@ export class HotPath {
     at += 16;
     words[BODY + 1] = at - HEADER_BYTES - 8;
     at = this.#put(this.#handle(at, key), additionalData);
-    const output = into ?? this.#publicRoom(ivLength + tagBits / 8 + plaintext.length);
-    return this.#result(
-      'MessageEncrypt',
-      this.#put(at, plaintext, ATTACH_FROM_BYTES),
-      plaintext,
-      output,
-    );
+    const room = ivLength + tagBits / 8 + plaintext.length;
+    at = this.#put(at, plaintext, ATTACH_FROM_BYTES);
+    return this.#result(HOT.MessageEncrypt, at, plaintext, into, publicPool, room);
   }
 
   decryptMessage(
@@ -265,7 +251,7 @@ export class HotPath {
     const additionalData = message.additionalData ?? empty;
     if (!this.#fits(iv.length + tag.length + additionalData.length, ciphertext)) return undefined;
     const words = this.#words;
-    this.#begin('MessageDecrypt');
+    this.#begin(HOT.MessageDecrypt);
     words[BODY] = CKM.CKM_AES_GCM;
     let at = this.#put(HEADER_BYTES + 8, iv);
     words[at >> 2] = 0;
@@ -274,13 +260,8 @@ export class HotPath {
     at = this.#put(at + 12, tag);
     words[BODY + 1] = at - HEADER_BYTES - 8;
     at = this.#put(this.#handle(at, key), additionalData);
-    const output = into ?? this.#secretRoom(ciphertext.length);
-    return this.#result(
-      'MessageDecrypt',
-      this.#put(at, ciphertext, ATTACH_FROM_BYTES),
-      ciphertext,
-      output,
-    );
+    at = this.#put(at, ciphertext, ATTACH_FROM_BYTES);
+    return this.#result(HOT.MessageDecrypt, at, ciphertext, into, secretPool, ciphertext.length);
   }
 
   sealRandom(
@@ -291,12 +272,12 @@ export class HotPath {
   ): SealedRandom | undefined {
     if (!this.#fits(additionalData.length, empty)) return undefined;
     if (!(length >= 0 && length <= SYNC_BYTES_MAX)) return undefined;
-    this.#begin('SealRandom');
+    this.#begin(HOT.SealRandom);
     const at = this.#put(this.#handle(HEADER_BYTES, key), additionalData);
     this.#words[at >> 2] = length;
     this.#words[(at >> 2) + 1] = reveal ? 1 : 0;
     const room = SEAL_NONCE_BYTES + SEAL_TAG_BYTES + (reveal ? 2 * length : length);
-    const output = this.#result('SealRandom', at + 8, empty, this.#secretRoom(room));
+    const output = this.#result(HOT.SealRandom, at + 8, empty, undefined, secretPool, room);
     return output === undefined ? undefined : splitSealedRandom(output, length, reveal);
   }
 
@@ -308,11 +289,11 @@ export class HotPath {
   ): Uint8Array | undefined {
     const length = macLength(mechanism);
     if (length < 0 || !this.#fits(0, data)) return undefined;
-    this.#begin('Sign');
+    this.#begin(HOT.Sign);
     this.#words[BODY] = CKM.CKM_SHA256_HMAC;
     this.#words[BODY + 1] = 0;
     const at = this.#put(this.#handle(HEADER_BYTES + 8, key), data, ATTACH_FROM_BYTES);
-    return this.#result('Sign', at, data, into ?? this.#publicRoom(length));
+    return this.#result(HOT.Sign, at, data, into, publicPool, length);
   }
 
   verify(
@@ -322,43 +303,23 @@ export class HotPath {
     signature: Uint8Array,
   ): boolean | undefined {
     if (macLength(mechanism) < 0 || !this.#fits(signature.length, data)) return undefined;
-    this.#begin('Verify');
+    this.#begin(HOT.Verify);
     this.#words[BODY] = CKM.CKM_SHA256_HMAC;
     this.#words[BODY + 1] = 0;
     const at = this.#put(this.#handle(HEADER_BYTES + 8, key), data, ATTACH_FROM_BYTES);
-    const status = this.#exec(this.#put(at, signature), data, empty);
+    const status = this.#exec(this.#put(at, signature), data, undefined);
     if (status === CKR.CKR_OK) return true;
     if (status === CKR.CKR_SIGNATURE_INVALID || status === CKR.CKR_SIGNATURE_LEN_RANGE)
       return false;
     if (status === CKR.CKR_STRONGROOM_BUSY) return undefined;
-    throw this.#transport.refused(status, 'Verify', this.#state);
+    throw this.#transport.refused(status, HOT.Verify.name, this.#state);
   }
 
   generateRandom(length: number, into?: Uint8Array): Uint8Array | undefined {
     if (!(length >= 0 && length <= SYNC_BYTES_MAX)) return undefined;
-    this.#begin('GenerateRandom');
+    this.#begin(HOT.GenerateRandom);
     this.#words[BODY] = length;
-    return this.#result(
-      'GenerateRandom',
-      HEADER_BYTES + 4,
-      empty,
-      into ?? this.#secretRoom(length),
-    );
-  }
-
-  #publicRoom(length: number): Uint8Array {
-    return this.#room(publicBuffer(length));
-  }
-
-  #secretRoom(length: number): Uint8Array {
-    return this.#room(secretBuffer(length));
-  }
-
-  #room(room: Uint8Array): Uint8Array {
-    this.#taken = room;
-    this.#buffer = newest.buffer;
-    this.#offset = newest.offset;
-    return room;
+    return this.#result(HOT.GenerateRandom, HEADER_BYTES + 4, empty, into, secretPool, length);
   }
 
   #fits(inlineBytes: number, data: Uint8Array): boolean {
@@ -366,12 +327,12 @@ export class HotPath {
     return inlineBytes + inlineData <= this.#limit && data.length <= SYNC_BYTES_MAX;
   }
 
-  #begin(command: HotCommand): void {
+  #begin(command: Hot): void {
     const state = this.#state;
-    if (!state.open) this.#transport.requireOpen(state, command);
+    if (!state.open) this.#transport.requireOpen(state, command.name);
     const words = this.#words;
     words[HEADER.magic] = MAGIC;
-    words[HEADER.command] = WORD[command];
+    words[HEADER.command] = command.word;
     words[HEADER.sequence] = 0; // the answer comes back in the same call
     words[HEADER.sessionLow] = state.low;
     words[HEADER.sessionHigh] = state.high;
@@ -400,35 +361,53 @@ export class HotPath {
     return start + ((length + 3) & ~3);
   }
 
-  /** Executes the request of `length` bytes and returns its status. */
-  #exec(length: number, input: Uint8Array, output: Uint8Array): number {
+  /** Completes the header of a request of `length` bytes. True when the input travels attached. */
+  #end(length: number, input: Uint8Array, outputFlag: number, room: number): boolean {
     const words = this.#words;
     const attached = input.length >= ATTACH_FROM_BYTES;
-    const taken = this.#taken;
-    this.#taken = undefined; // the caller may pass it as `into` next time
-    words[HEADER.flags] =
-      (attached ? FLAGS.ATTACHED_INPUT : 0) | (output === empty ? 0 : FLAGS.ATTACHED_OUTPUT);
+    words[HEADER.flags] = attached ? FLAGS.ATTACHED_INPUT | outputFlag : outputFlag;
     words[HEADER.length] = length;
     words[HEADER.attachedInput] = attached ? input.length : 0;
-    words[HEADER.attachedOutput] = output.length;
-    if (attached) this.#link.execInOut(input, output);
-    else if (output === taken) this.#link.execAt(this.#buffer, this.#offset);
-    else this.#link.execOut(output);
-    return words[this.#answer + HEADER.status]!;
+    words[HEADER.attachedOutput] = room;
+    return attached;
   }
 
+  /** Executes the request of `length` bytes and returns its status. */
+  #exec(length: number, input: Uint8Array, output: Uint8Array | undefined): number {
+    const flag = output === undefined ? 0 : FLAGS.ATTACHED_OUTPUT;
+    if (this.#end(length, input, flag, output === undefined ? 0 : output.length))
+      this.#link.execInOut(input, output ?? empty);
+    else if (output === undefined) this.#link.exec();
+    else this.#link.execOut(output);
+    return this.#words[this.#answer + HEADER.status]!;
+  }
+
+  /** Executes the request; its output goes to `into`, else to `room` bytes of the pool. */
   #result(
-    command: HotCommand,
+    command: Hot,
     length: number,
     input: Uint8Array,
-    output: Uint8Array,
+    into: Uint8Array | undefined,
+    pool: Pool,
+    room: number,
   ): Uint8Array | undefined {
-    const status = this.#exec(length, input, output);
+    let status: number;
+    let offset = 0;
+    if (into !== undefined) status = this.#exec(length, input, into);
+    else {
+      // The view is made afterwards, at its final length: nothing of this call is kept in an object.
+      offset = pool.reserve(room);
+      if (this.#end(length, input, FLAGS.ATTACHED_OUTPUT, room))
+        this.#link.execInOut(input, new Uint8Array(pool.buffer, offset, room));
+      else this.#link.execAt(pool.buffer, offset);
+      status = this.#words[this.#answer + HEADER.status]!;
+    }
     if (status === CKR.CKR_OK) {
       const produced = this.#words[this.#answer + HEADER.attachedOutput]!;
-      return produced === output.length ? output : output.subarray(0, produced);
+      if (into === undefined) return new Uint8Array(pool.buffer, offset, produced);
+      return produced === into.length ? into : into.subarray(0, produced);
     }
     if (status === CKR.CKR_STRONGROOM_BUSY) return undefined;
-    throw this.#transport.refused(status, command, this.#state);
+    throw this.#transport.refused(status, command.name, this.#state);
   }
 }
