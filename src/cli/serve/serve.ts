@@ -46,6 +46,14 @@ export async function serve(argv: readonly string[]): Promise<void> {
   if (!loadAddon().hardenProcess())
     process.stderr.write('this system does not let core dumps be forbidden\n');
   const service = await startService(options);
+  // Before anybody is told that it is ready: the first thing a supervisor sends may be its end.
+  let signals = 0;
+  const onSignal = (): void => {
+    signals += 1;
+    if (signals > 1) process.exit(EXIT.failure);
+    void service.stop();
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   if (options.readyFile !== undefined) {
     try {
       writeWhole(options.readyFile, `${service.readyLine}\n`);
@@ -58,13 +66,6 @@ export async function serve(argv: readonly string[]): Promise<void> {
     }
   }
   process.stdout.write(`${service.readyLine}\n`);
-  let signals = 0;
-  const onSignal = (): void => {
-    signals += 1;
-    if (signals > 1) process.exit(EXIT.failure);
-    void service.stop();
-  };
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   await service.ended;
 }
 
