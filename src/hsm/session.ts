@@ -29,6 +29,7 @@ import {
   type GcmWrap,
   type Mechanism,
 } from './mechanisms.ts';
+import { withPin } from './pin.ts';
 import type { Slot } from './slot.ts';
 import { SyncSession } from './sync-session.ts';
 import type { SessionState, Transport } from './transport.ts';
@@ -52,20 +53,6 @@ const users = { so: CKU.CKU_SO, user: CKU.CKU_USER } as const;
 const states = new Map(
   Object.entries(CKS).map(([name, value]) => [value, name as keyof typeof CKS]),
 );
-
-/** PINs given as text are encoded as UTF-8; the copy made here is wiped. */
-async function withPin<T>(
-  pin: Uint8Array | string,
-  use: (bytes: Uint8Array) => Promise<T>,
-): Promise<T> {
-  if (typeof pin !== 'string') return use(pin);
-  const bytes = new TextEncoder().encode(pin);
-  try {
-    return await use(bytes);
-  } finally {
-    bytes.fill(0);
-  }
-}
 
 export class Session implements AsyncDisposable {
   readonly slot: Slot;

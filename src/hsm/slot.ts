@@ -4,6 +4,7 @@
 import { type MechanismName, mechanismName, mechanismNumber } from './attributes.ts';
 import { CKF } from './constants.ts';
 import type { Device } from './device.ts';
+import { withPin } from './pin.ts';
 import { Session } from './session.ts';
 import { NO_SESSION, type Transport } from './transport.ts';
 
@@ -52,8 +53,6 @@ export interface MechanismInfo {
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8').trimEnd();
 const version = (word: number): string => `${word >>> 8}.${word & 0xff}`;
 const known = (number: number): number | undefined => (number === -1 ? undefined : number);
-const pinBytes = (pin: Uint8Array | string): Uint8Array =>
-  typeof pin === 'string' ? Buffer.from(pin, 'utf8') : pin;
 
 export class Slot {
   readonly device: Device;
@@ -123,11 +122,9 @@ export class Slot {
   async initToken(soPin: Uint8Array | string, label: string): Promise<void> {
     const name = Buffer.from(label, 'utf8');
     if (name.length > 32) throw new RangeError('a token label has at most 32 bytes');
-    await this.#transport.call('InitToken', NO_SESSION, {
-      slot: this.id,
-      pin: pinBytes(soPin),
-      label: name,
-    });
+    await withPin(soPin, (pin) =>
+      this.#transport.call('InitToken', NO_SESSION, { slot: this.id, pin, label: name }),
+    );
   }
 
   /** CKR_SESSION_COUNT, CKR_SESSION_READ_WRITE_SO_EXISTS. */
