@@ -2,11 +2,12 @@
 {
   'variables': {
     'warnings_are_errors%': 1,
+    'secp256k1_directory': '<!(node scripts/secp256k1-sources.mjs)',
   },
   'targets': [
     {
       'target_name': 'strongroom',
-      'includes': ['native/flags.gypi'],
+      'includes': ['native/flags.gypi', 'native/secp256k1.gypi'],
       'sources': ['<!@(node scripts/native-sources.mjs)'],
       'include_dirs': ['native'],
       'conditions': [

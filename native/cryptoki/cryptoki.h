@@ -167,6 +167,24 @@ struct CK_GCM_MESSAGE_PARAMS {
   CK_ULONG ulTagBits;
 };
 
+// CKM_RSA_PKCS_PSS and CKM_SHA*_RSA_PKCS_PSS (v3.2 section 6.1.10).
+typedef CK_ULONG CK_RSA_PKCS_MGF_TYPE;
+struct CK_RSA_PKCS_PSS_PARAMS {
+  CK_MECHANISM_TYPE hashAlg;
+  CK_RSA_PKCS_MGF_TYPE mgf;
+  CK_ULONG sLen;
+};
+
+// CKM_RSA_PKCS_OAEP (v3.2 section 6.1.8).
+typedef CK_ULONG CK_RSA_PKCS_OAEP_SOURCE_TYPE;
+struct CK_RSA_PKCS_OAEP_PARAMS {
+  CK_MECHANISM_TYPE hashAlg;
+  CK_RSA_PKCS_MGF_TYPE mgf;
+  CK_RSA_PKCS_OAEP_SOURCE_TYPE source;
+  CK_VOID_PTR pSourceData;
+  CK_ULONG ulSourceDataLen;
+};
+
 // CKM_SP800_108_COUNTER_KDF (v3.2 section 6.42).
 typedef CK_ULONG CK_PRF_DATA_TYPE;
 typedef CK_MECHANISM_TYPE CK_SP800_108_PRF_TYPE;
@@ -203,5 +221,9 @@ struct CK_FUNCTION_LIST_3_2;
 typedef CK_FUNCTION_LIST* CK_FUNCTION_LIST_PTR;
 typedef CK_FUNCTION_LIST_PTR* CK_FUNCTION_LIST_PTR_PTR;
 
+// Seen from outside where a library's export map says so; everything else is hidden by the
+// compiler.
+#pragma GCC visibility push(default)
 #include "cryptoki/functions.h"
+#pragma GCC visibility pop
 }

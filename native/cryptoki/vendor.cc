@@ -148,6 +148,24 @@ CK_RV verify_once(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR mechanism, CK_OBJ
   });
 }
 
+CK_RV seal_key_pair(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR mechanism,
+                    CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount, CK_OBJECT_HANDLE hKey,
+                    CK_BYTE_PTR pAad, CK_ULONG ulAadLen, SR_SEALED_KEY_PAIR* out) {
+  return in_session(hSession, [&](token::Session& session) {
+    return token::operations::seal_key_pair(session, mechanism, pTemplate, ulCount, hKey, pAad,
+                                            ulAadLen, out);
+  });
+}
+
+CK_RV re_encrypt(CK_SESSION_HANDLE hSession, SR_CIPHER_KEY* source, CK_BYTE_PTR pCiphertext,
+                 CK_ULONG ulCiphertextLen, SR_CIPHER_KEY* destination, CK_BYTE_PTR pOutput,
+                 CK_ULONG_PTR pulOutputLen) {
+  return in_session(hSession, [&](token::Session& session) {
+    return token::operations::re_encrypt(session, source, pCiphertext, ulCiphertextLen, destination,
+                                         pOutput, pulOutputLen);
+  });
+}
+
 CK_RV fail_self_test(const char* name) {
   return contained([&]() -> CK_RV {
     self_test::fail_next(name);
@@ -169,7 +187,7 @@ CK_RV get_self_tests(CK_UTF8CHAR_PTR pText, CK_ULONG_PTR pulLen) {
 }
 
 SR_FUNCTION_LIST list = {
-    .version = {1, 1},
+    .version = {1, 2},
     .SR_OpenDevice = open_device,
     .SR_CloseDevice = close_device,
     .SR_GetDeviceStatus = get_device_status,
@@ -188,6 +206,8 @@ SR_FUNCTION_LIST list = {
     .SR_Decrypt = once<token::operations::decrypt_once>,
     .SR_Sign = once<token::operations::sign_once>,
     .SR_Verify = verify_once,
+    .SR_SealKeyPair = seal_key_pair,
+    .SR_ReEncrypt = re_encrypt,
 };
 
 }  // namespace

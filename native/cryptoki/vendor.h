@@ -63,6 +63,26 @@ struct SR_DEVICE_STATUS {
   CK_BBOOL bMemoryLocked;      // false: the memory lock limit was too small for one of the two
 };
 
+// What SR_SealKeyPair gives. Each length is the buffer's room before, the bytes written after; with
+// CKR_BUFFER_TOO_SMALL the three say how much is needed, and the key pair is gone.
+struct SR_SEALED_KEY_PAIR {
+  CK_BYTE_PTR pPublicKeyInfo;  // SubjectPublicKeyInfo, DER (RFC 5280)
+  CK_ULONG_PTR pulPublicKeyInfoLen;
+  SR_SEAL_PARAMS seal;      // nonce and tag
+  CK_BYTE_PTR pCiphertext;  // of the PrivateKeyInfo, DER (RFC 5208)
+  CK_ULONG_PTR pulCiphertextLen;
+  CK_BYTE_PTR pPrivateKeyInfo;  // the same in the clear; null: it never leaves the token
+};
+
+// One side of SR_ReEncrypt. CKM_STRONGROOM_DERIVE_AES_GCM (its parameter: SR_SEAL_PARAMS, read on
+// the source's side, written on the destination's) or CKM_RSA_PKCS_OAEP (without additional data).
+struct SR_CIPHER_KEY {
+  CK_MECHANISM_PTR pMechanism;
+  CK_OBJECT_HANDLE hKey;
+  CK_BYTE_PTR pAad;
+  CK_ULONG ulAadLen;
+};
+
 struct SR_FUNCTION_LIST {
   CK_VERSION version;
 
@@ -90,7 +110,8 @@ struct SR_FUNCTION_LIST {
 
   // SO session: sets CKA_TRUSTED on the user's private key object with this CKA_UNIQUE_ID. Only for
   // a LOCAL, ALWAYS_SENSITIVE, NEVER_EXTRACTABLE secret key that may WRAP/UNWRAP, may not ENCRYPT,
-  // DECRYPT, SIGN or DERIVE, and carries an unwrap template; else CKR_KEY_FUNCTION_NOT_PERMITTED.
+  // DECRYPT, SIGN or DERIVE, and carries an unwrap template that names the class and makes keys
+  // that stay inside; else CKR_KEY_FUNCTION_NOT_PERMITTED.
   CK_RV (*SR_MarkTrusted)(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR pUniqueId, CK_ULONG ulUniqueIdLen);
 
   // Draws ulLength random bytes inside and seals them under hKey with
@@ -120,6 +141,20 @@ struct SR_FUNCTION_LIST {
   CK_RV(*SR_Verify)
   (CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pData,
    CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen);
+
+  // From version 1.2. Makes a key pair that never becomes an object: its private half is sealed
+  // under hKey with CKM_STRONGROOM_DERIVE_AES_GCM. The template is C_GenerateKeyPair's for the
+  // public key: CKA_MODULUS_BITS or CKA_EC_PARAMS.
+  CK_RV(*SR_SealKeyPair)
+  (CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount,
+   CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pAad, CK_ULONG ulAadLen, SR_SEALED_KEY_PAIR*);
+
+  // Decrypts with the source's key and encrypts with the destination's; the plaintext stays inside.
+  // Each key needs the right it would need for that half alone. CKR_AEAD_DECRYPT_FAILED and
+  // CKR_ENCRYPTED_DATA_INVALID speak of the source, CKR_DATA_LEN_RANGE of the destination.
+  CK_RV(*SR_ReEncrypt)
+  (CK_SESSION_HANDLE, SR_CIPHER_KEY* pSource, CK_BYTE_PTR pCiphertext, CK_ULONG ulCiphertextLen,
+   SR_CIPHER_KEY* pDestination, CK_BYTE_PTR pOutput, CK_ULONG_PTR pulOutputLen);
 };
 
 }  // extern "C"

@@ -91,6 +91,17 @@ CK_RV Mechanism::read(Reader& in, Form form) {
     case CKM_SP800_108_COUNTER_KDF:
       rv = read_kdf(fields);
       break;
+    case CKM_RSA_PKCS_PSS:
+    case CKM_SHA1_RSA_PKCS_PSS:
+    case CKM_SHA224_RSA_PKCS_PSS:
+    case CKM_SHA256_RSA_PKCS_PSS:
+    case CKM_SHA384_RSA_PKCS_PSS:
+    case CKM_SHA512_RSA_PKCS_PSS:
+      read_pss(fields);
+      break;
+    case CKM_RSA_PKCS_OAEP:
+      read_oaep(fields);
+      break;
     default:
       if (!opaque_allowed(mechanism_.mechanism, parameter.size()))
         return CKR_MECHANISM_PARAM_INVALID;
@@ -143,6 +154,22 @@ CK_RV Mechanism::read_seal(Reader& in, Form form) {
   seal_ = {iv_, tag_};
   set(seal_);
   return CKR_OK;
+}
+
+void Mechanism::read_pss(Reader& in) {
+  const CK_MECHANISM_TYPE hash = in.u32();
+  const CK_RSA_PKCS_MGF_TYPE mgf = in.u32();
+  pss_ = {hash, mgf, in.u32()};
+  set(pss_);
+}
+
+void Mechanism::read_oaep(Reader& in) {
+  const CK_MECHANISM_TYPE hash = in.u32();
+  const CK_RSA_PKCS_MGF_TYPE mgf = in.u32();
+  const CK_RSA_PKCS_OAEP_SOURCE_TYPE source = in.u32();
+  const Bytes label = in.bytes();
+  oaep_ = {hash, mgf, source, label.empty() ? nullptr : input(label), label.size()};
+  set(oaep_);
 }
 
 CK_RV Mechanism::read_kdf(Reader& in) {

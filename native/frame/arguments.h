@@ -64,6 +64,8 @@ class Mechanism {
   CK_RV read_gcm(Reader& in, Form form);
   CK_RV read_seal(Reader& in, Form form);
   CK_RV read_kdf(Reader& in);
+  void read_pss(Reader& in);
+  void read_oaep(Reader& in);
   bool take_iv(Bytes value);
   bool take_tag(Bytes value, std::size_t length);
   template <class T>
@@ -85,6 +87,8 @@ class Mechanism {
     CK_GCM_MESSAGE_PARAMS message_;
     SR_GCM_WRAP_PARAMS wrap_;
     SR_SEAL_PARAMS seal_;
+    CK_RSA_PKCS_PSS_PARAMS pss_;
+    CK_RSA_PKCS_OAEP_PARAMS oaep_;
     std::uint64_t opaque_;  // aligned for whatever it is
   };
   std::unique_ptr<Kdf> kdf_;

@@ -21,6 +21,7 @@ inline constexpr std::uint32_t kFlagAttachedOutput = 4U;
 inline constexpr std::uint32_t kCapabilityVendor = 1U;
 inline constexpr std::uint32_t kCapabilityMessage = 2U;
 inline constexpr std::uint32_t kCapabilityWrapAuthenticated = 4U;
+inline constexpr std::uint32_t kCapabilitySealedWork = 8U;
 
 enum class FieldType : std::uint8_t {
   kU32,
@@ -89,6 +90,9 @@ inline constexpr Row kRows[] = {
   {37, "GetDeviceStatus", false, false, false, 0, {}, 8, {FieldType::kU32, FieldType::kU32, FieldType::kBytes, FieldType::kU64, FieldType::kU64, FieldType::kU64, FieldType::kU64, FieldType::kU64}},
   {38, "GetSelfTests", false, false, false, 0, {}, 1, {FieldType::kBytes}},
   {39, "FailSelfTest", false, false, false, 1, {FieldType::kBytes}, 0, {}},
+  {40, "GenerateKeyPair", true, false, false, 3, {FieldType::kMechanism, FieldType::kTemplate, FieldType::kTemplate}, 2, {FieldType::kObject, FieldType::kObject}},
+  {41, "SealKeyPair", true, false, false, 5, {FieldType::kMechanism, FieldType::kTemplate, FieldType::kObject, FieldType::kBytes, FieldType::kU32}, 3, {FieldType::kBytes, FieldType::kBytes, FieldType::kBytes}},
+  {42, "ReEncrypt", true, true, false, 7, {FieldType::kMechanism, FieldType::kObject, FieldType::kBytes, FieldType::kData, FieldType::kMechanism, FieldType::kObject, FieldType::kBytes}, 1, {FieldType::kData}},
 };
 
 // X(number, Name, handler): every command; kRows[number - 1] is its row.
@@ -131,11 +135,18 @@ inline constexpr Row kRows[] = {
   X(36, MarkTrusted, mark_trusted) \
   X(37, GetDeviceStatus, get_device_status) \
   X(38, GetSelfTests, get_self_tests) \
-  X(39, FailSelfTest, fail_self_test)
+  X(39, FailSelfTest, fail_self_test) \
+  X(40, GenerateKeyPair, generate_key_pair) \
+  X(41, SealKeyPair, seal_key_pair) \
+  X(42, ReEncrypt, re_encrypt)
 
 // X(mechanism, bytes): mechanisms whose parameter is that many bytes without a pointer.
 #define SR_FOR_EACH_OPAQUE_MECHANISM(X) \
-  X(CKM_SHA256_HMAC_GENERAL, 8)
+  X(CKM_SHA_1_HMAC_GENERAL, 8) \
+  X(CKM_SHA224_HMAC_GENERAL, 8) \
+  X(CKM_SHA256_HMAC_GENERAL, 8) \
+  X(CKM_SHA384_HMAC_GENERAL, 8) \
+  X(CKM_SHA512_HMAC_GENERAL, 8)
 
 }  // namespace strongroom::frame
 // clang-format on

@@ -37,7 +37,7 @@ export const UNAVAILABLE = 0xffffffff;
 export const ATTRIBUTES_MAX = 64;
 
 export const flags = { RESPONSE: 1, ATTACHED_INPUT: 2, ATTACHED_OUTPUT: 4 };
-export const capabilities = { VENDOR: 1, MESSAGE: 2, WRAP_AUTHENTICATED: 4 };
+export const capabilities = { VENDOR: 1, MESSAGE: 2, WRAP_AUTHENTICATED: 4, SEALED_WORK: 8 };
 
 export const common = [
   'CKR_OK', 'CKR_HOST_MEMORY', 'CKR_GENERAL_ERROR', 'CKR_FUNCTION_FAILED', 'CKR_ARGUMENTS_BAD', 'CKR_DEVICE_ERROR',
@@ -48,6 +48,7 @@ export const sessionCommon = ['CKR_SESSION_HANDLE_INVALID', 'CKR_SESSION_CLOSED'
 
 const slot = { slot: 'u64' };
 const key = ['CKR_KEY_HANDLE_INVALID', 'CKR_KEY_TYPE_INCONSISTENT', 'CKR_KEY_FUNCTION_NOT_PERMITTED', 'CKR_KEY_SIZE_RANGE', 'CKR_MECHANISM_INVALID', 'CKR_MECHANISM_PARAM_INVALID'];
+const keyPair = ['CKR_MECHANISM_INVALID', 'CKR_MECHANISM_PARAM_INVALID', 'CKR_DOMAIN_PARAMS_INVALID', 'CKR_CURVE_NOT_SUPPORTED'];
 const template = ['CKR_ATTRIBUTE_READ_ONLY', 'CKR_ATTRIBUTE_TYPE_INVALID', 'CKR_ATTRIBUTE_VALUE_INVALID', 'CKR_TEMPLATE_INCOMPLETE', 'CKR_TEMPLATE_INCONSISTENT', 'CKR_SESSION_READ_ONLY', 'CKR_TOKEN_WRITE_PROTECTED', 'CKR_TOKEN_RESOURCE_EXCEEDED'];
 const pin = ['CKR_PIN_INCORRECT', 'CKR_PIN_INVALID', 'CKR_PIN_LEN_RANGE', 'CKR_PIN_LOCKED'];
 
@@ -111,7 +112,8 @@ export const commands = {
   },
   Logout: { number: 15, clause: 'C_Logout', session: true, request: {}, response: {}, ckr: [] },
   CreateObject: {
-    number: 16, clause: 'C_CreateObject', session: true, sync: true, request: { template: 'template' }, response: { object: 'object' }, ckr: template,
+    number: 16, clause: 'C_CreateObject', session: true, sync: true, request: { template: 'template' }, response: { object: 'object' },
+    ckr: [...template, 'CKR_DOMAIN_PARAMS_INVALID', 'CKR_CURVE_NOT_SUPPORTED'],
   },
   DestroyObject: {
     number: 17, clause: 'C_DestroyObject', session: true, sync: true, request: { object: 'object' }, response: {},
@@ -219,7 +221,36 @@ export const commands = {
   GetSelfTests: { number: 38, clause: 'SR_GetSelfTests', request: {}, response: { report: 'bytes' }, ckr: [] },
   /** Empty name: none fails any more. */
   FailSelfTest: { number: 39, clause: 'SR_FailSelfTest', request: { name: 'bytes' }, response: {}, ckr: [] },
+  GenerateKeyPair: {
+    number: 40, clause: 'C_GenerateKeyPair', session: true,
+    request: { mechanism: 'mechanism', publicTemplate: 'template', privateTemplate: 'template' },
+    response: { publicKey: 'object', privateKey: 'object' }, ckr: [...keyPair, ...template],
+  },
+  /**
+   * Makes a key pair that is no object: its public half, its private half sealed under `key` (`sealed`: nonce (28), tag (16),
+   * ciphertext of the PKCS#8) and, with `reveal` 1, in the clear (`plaintext`, else empty).
+   */
+  SealKeyPair: {
+    number: 41, clause: 'SR_SealKeyPair', session: true, secret: true,
+    request: { mechanism: 'mechanism', template: 'template', key: 'object', additionalData: 'bytes', reveal: 'u32' },
+    response: { publicKeyInfo: 'bytes', sealed: 'bytes', plaintext: 'bytes' }, ckr: [...keyPair, ...template, ...key],
+  },
+  /**
+   * Decrypts and encrypts; the plaintext stays inside. Nonce and tag of the source are in its mechanism's parameter. `output`:
+   * nonce (28), tag (16), ciphertext, or what CKM_RSA_PKCS_OAEP made.
+   */
+  ReEncrypt: {
+    number: 42, clause: 'SR_ReEncrypt', session: true, sync: true,
+    request: {
+      sourceMechanism: 'mechanism', sourceKey: 'object', sourceAdditionalData: 'bytes', ciphertext: 'data',
+      destinationMechanism: 'mechanism', destinationKey: 'object', destinationAdditionalData: 'bytes',
+    },
+    response: { output: 'data' },
+    ckr: [...key, 'CKR_ENCRYPTED_DATA_INVALID', 'CKR_ENCRYPTED_DATA_LEN_RANGE', 'CKR_AEAD_DECRYPT_FAILED', 'CKR_DATA_LEN_RANGE'],
+  },
 };
+
+const pss = { single: { hash: 'u32', mgf: 'u32', saltLength: 'u32' } };
 
 /**
  * How mechanism parameters travel. `fields`: a structure of ours, decoded into the standard's; `opaque`: the bytes of a
@@ -235,5 +266,16 @@ export const mechanisms = {
   },
   CKM_STRONGROOM_DERIVE_AES_GCM: { message: { nonce: 'bytes', tag: 'bytes' } },
   CKM_SP800_108_COUNTER_KDF: { single: { prf: 'u32', fields: 'kdfFields' } },
+  CKM_RSA_PKCS_OAEP: { single: { hash: 'u32', mgf: 'u32', source: 'u32', label: 'bytes' } },
+  CKM_RSA_PKCS_PSS: pss,
+  CKM_SHA1_RSA_PKCS_PSS: pss,
+  CKM_SHA224_RSA_PKCS_PSS: pss,
+  CKM_SHA256_RSA_PKCS_PSS: pss,
+  CKM_SHA384_RSA_PKCS_PSS: pss,
+  CKM_SHA512_RSA_PKCS_PSS: pss,
+  CKM_SHA_1_HMAC_GENERAL: { opaque: 8 },
+  CKM_SHA224_HMAC_GENERAL: { opaque: 8 },
   CKM_SHA256_HMAC_GENERAL: { opaque: 8 },
+  CKM_SHA384_HMAC_GENERAL: { opaque: 8 },
+  CKM_SHA512_HMAC_GENERAL: { opaque: 8 },
 };

@@ -18,6 +18,42 @@ CK_RV generate_key(Call& call) {
   });
 }
 
+CK_RV generate_key_pair(Call& call) {
+  Mechanism mechanism;
+  const CK_RV parameter = mechanism.read(call.in, Form::kSingle);
+  Template of_public;
+  of_public.read(call.in);
+  Template of_private;
+  of_private.read(call.in);
+  if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;
+  if (parameter != CKR_OK) return parameter;
+  // Both names are reserved before, as MadeObject does for one.
+  Application& application = call.application;
+  ObjectPlace* public_place;
+  ObjectPlace* private_place;
+  if (const CK_RV rv = application.reserve_object(call.wait, &public_place); rv != CKR_OK)
+    return rv;
+  if (const CK_RV rv = application.reserve_object(call.wait, &private_place); rv != CKR_OK) {
+    application.give_back(public_place);
+    return rv;
+  }
+  CK_OBJECT_HANDLE public_key = CK_INVALID_HANDLE;
+  CK_OBJECT_HANDLE private_key = CK_INVALID_HANDLE;
+  const CK_RV rv =
+      invoke(call.list().C_GenerateKeyPair, call.native(), mechanism.get(), of_public.data(),
+             of_public.count(), of_private.data(), of_private.count(), &public_key, &private_key);
+  if (rv != CKR_OK) {
+    application.give_back(public_place);
+    application.give_back(private_place);
+    return rv;
+  }
+  call.out.u64(application.name_object(public_place, public_key, call.session,
+                                       MadeObject::is_token_object(of_public), false));
+  call.out.u64(application.name_object(private_place, private_key, call.session,
+                                       MadeObject::is_token_object(of_private), false));
+  return CKR_OK;
+}
+
 CK_RV wrap_key(Call& call) {
   Mechanism mechanism;
   const CK_RV parameter = mechanism.read(call.in, Form::kSingle);

@@ -11,11 +11,14 @@ class MadeObject {
   // may_inherit: attributes may come from an unwrap template, so the module has the last word on
   // CKA_TOKEN.
   MadeObject(Call& call, const Template& attributes, bool may_inherit) : call_(call) {
+    token_object_ = is_token_object(attributes);
+    ask_ = attributes.find(CKA_TOKEN) == nullptr && may_inherit;
+  }
+
+  static bool is_token_object(const Template& attributes) {
     const CK_ATTRIBUTE* token = attributes.find(CKA_TOKEN);
-    token_object_ = token != nullptr && token->pValue != nullptr &&
-                    token->ulValueLen == sizeof(CK_BBOOL) &&
-                    *static_cast<const CK_BBOOL*>(token->pValue) == CK_TRUE;
-    ask_ = token == nullptr && may_inherit;
+    return token != nullptr && token->pValue != nullptr && token->ulValueLen == sizeof(CK_BBOOL) &&
+           *static_cast<const CK_BBOOL*>(token->pValue) == CK_TRUE;
   }
 
   // work(&native) calls the module; the response is the object's name.

@@ -13,10 +13,9 @@ struct Module {
   const SR_FUNCTION_LIST* vendor = nullptr;
 
   // The vendor interface, when it can initialise and work in one call (from its version 1.1).
-  const SR_FUNCTION_LIST* single_calls() const {
-    return vendor != nullptr && (vendor->version.major > 1 || vendor->version.minor >= 1) ? vendor
-                                                                                          : nullptr;
-  }
+  const SR_FUNCTION_LIST* single_calls() const { return vendor_from(1); }
+  // The same, when it can seal key pairs and re-encrypt (from its version 1.2).
+  const SR_FUNCTION_LIST* sealed_work() const { return vendor_from(2); }
 
   // functions is a CK_FUNCTION_LIST, _3_0 or _3_2 as its version says; vendor may be null.
   explicit Module(const void* functions, const SR_FUNCTION_LIST* vendor_functions = nullptr)
@@ -29,6 +28,13 @@ struct Module {
                 three_two ? sizeof(CK_FUNCTION_LIST_3_2)
                 : three   ? sizeof(CK_FUNCTION_LIST_3_0)
                           : sizeof(CK_FUNCTION_LIST));
+  }
+
+ private:
+  const SR_FUNCTION_LIST* vendor_from(CK_BYTE minor) const {
+    return vendor != nullptr && (vendor->version.major > 1 || vendor->version.minor >= minor)
+               ? vendor
+               : nullptr;
   }
 };
 

@@ -24,6 +24,7 @@ CK_RV hello(Call& call) {
   if (call.module.vendor != nullptr) capabilities |= kCapabilityVendor;
   if (call.list().C_MessageEncryptInit != nullptr) capabilities |= kCapabilityMessage;
   if (call.list().C_WrapKeyAuthenticated != nullptr) capabilities |= kCapabilityWrapAuthenticated;
+  if (call.module.sealed_work() != nullptr) capabilities |= kCapabilitySealedWork;
   call.out.u32(kVersion);
   call.out.u32(capabilities);
   call.out.u32(kFrameBytesMax);

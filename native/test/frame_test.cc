@@ -237,7 +237,7 @@ TEST_F(Frame, OpaqueParametersCannotHoldAPointer) {
   Buffer pointer(16, 0x41);
   const auto body = [&](const Buffer& parameter) {
     return Body()
-        .mechanism(0x9 /* CKM_RSA_PKCS_OAEP: its parameter holds a pointer */, parameter)
+        .mechanism(0x1050 /* CKM_ECDH1_DERIVE: its parameter holds a pointer */, parameter)
         .u64(key_)
         .text("data");
   };

@@ -10,7 +10,8 @@
 #include <fstream>
 #include <thread>
 
-#include "test/support.h"
+#include "test/public_key_support.h"
+#include "token/algorithms/key_encoding.h"
 #include "token/drbg/drbg.h"
 #include "token/no_wait.h"
 #include "token/self_test/integrity.h"
@@ -29,7 +30,32 @@ struct Use {
 
 std::shared_ptr<algorithms::Key> some_key() { return test::key_of(test::pattern(32)); }
 
-const std::array<Use, 8> kUses = {{
+template <algorithms::Hash kHash>
+CK_RV mac() {
+  Buffer out(algorithms::hash_length(kHash));
+  return algorithms::hmac(*some_key(), kHash, {}, out);
+}
+
+template <algorithms::Curve kCurve>
+CK_RV sign() {
+  // The scalar 1 is a key on every curve.
+  Buffer scalar(algorithms::field_length(kCurve));
+  scalar.back() = 1;
+  std::shared_ptr<algorithms::PrivateKey> key;
+  const CK_RV rv = algorithms::make_private_key(
+      algorithms::write_pkcs8(algorithms::EcNumbers{kCurve, scalar, {}}), &key);
+  Buffer signature(2 * scalar.size());
+  return rv != CKR_OK ? rv : algorithms::ecdsa_sign(*key, test::pattern(32), signature);
+}
+
+// An RSA key that no self-test of ours had to do with.
+std::shared_ptr<algorithms::PrivateKey> some_rsa_key() {
+  const test::OpenSslKey theirs(
+      EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", static_cast<std::size_t>(2048)));
+  return test::private_key_of(test::openssl_pkcs8(theirs.get()));
+}
+
+const std::array<Use, 20> kUses = {{
     {"aes-gcm",
      [] {
        Buffer iv(12), data(5), tag(16);
@@ -71,6 +97,35 @@ const std::array<Use, 8> kUses = {{
      [] {
        Buffer out(32);
        return algorithms::pbkdf2_hmac_sha256(test::text("p"), test::text("s"), 1, out);
+     }},
+    {"hmac-sha1", mac<algorithms::Hash::kSha1>},
+    {"hmac-sha224", mac<algorithms::Hash::kSha224>},
+    {"hmac-sha384", mac<algorithms::Hash::kSha384>},
+    {"hmac-sha512", mac<algorithms::Hash::kSha512>},
+    {"rsa-signature",
+     [] {
+       Buffer signature(256);
+       return algorithms::rsa_pkcs1_sign(*some_rsa_key(), test::pattern(32), signature);
+     }},
+    {"rsa-oaep",
+     [] {
+       Buffer ciphertext(256);
+       const algorithms::Oaep oaep{algorithms::Hash::kSha256, algorithms::Hash::kSha256, {}};
+       return algorithms::rsa_oaep_encrypt(*some_rsa_key()->public_key(), oaep, {}, ciphertext);
+     }},
+    {"ecdsa-p256", sign<algorithms::Curve::kP256>},
+    {"ecdsa-p384", sign<algorithms::Curve::kP384>},
+    {"ecdsa-p521", sign<algorithms::Curve::kP521>},
+    {"ecdsa-secp256k1", sign<algorithms::Curve::kSecp256k1>},
+    {"rsa-pairwise",
+     [] {
+       std::shared_ptr<algorithms::PrivateKey> key;
+       return algorithms::generate_rsa_key(2048, &key);
+     }},
+    {"ec-pairwise",
+     [] {
+       std::shared_ptr<algorithms::PrivateKey> key;
+       return algorithms::generate_ec_key(algorithms::Curve::kP256, &key);
      }},
 }};
 
@@ -141,6 +196,46 @@ TEST_F(SelfTest, UnknownNamesAreRefused) {
   EXPECT_FALSE(self_test::fail_next("rot13"));
   EXPECT_FALSE(self_test::fail_next(""));
   EXPECT_TRUE(self_test::fail_next(nullptr));
+}
+
+// What takes milliseconds is not done on an event loop, and is there once another thread has.
+[[noreturn]] void use_on_a_no_wait_thread() {
+  std::shared_ptr<algorithms::PrivateKey> key = some_rsa_key();
+  const auto verify = [&] {
+    return algorithms::rsa_pkcs1_verify(*key->public_key(), test::pattern(32), Buffer(256));
+  };
+  no_wait = true;
+  if (verify() != CKR_STRONGROOM_BUSY) end("the first use did not send the caller away");
+  if (mac<algorithms::Hash::kSha512>() != CKR_OK) end("a quick self-test was put off");
+  no_wait = false;
+  if (verify() != CKR_SIGNATURE_INVALID) end("no verification on a thread that may wait");
+  no_wait = true;
+  if (verify() != CKR_SIGNATURE_INVALID) end("no verification after the self-test");
+  self_test::fail_next("rsa-signature");
+  if (verify() != CKR_STRONGROOM_BUSY) end("the test did not become due again");
+  end(nullptr);
+}
+
+TEST_F(SelfTest, SlowTestsAreNotRunOnNoWaitThreads) {
+  EXPECT_EXIT(use_on_a_no_wait_thread(), testing::ExitedWithCode(0), "");
+}
+
+// A new pair that does not fit is not handed out, also where its algorithm has been in use.
+[[noreturn]] void generate_a_bad_pair(const char* name, const Use& use) {
+  if (use.call() != CKR_OK) end("does not work before the fault");
+  self_test::fail_next(name);
+  std::shared_ptr<algorithms::PrivateKey> key;
+  const CK_RV rv = std::string(name) == "ec-pairwise"
+                       ? algorithms::generate_ec_key(algorithms::Curve::kSecp256k1, &key)
+                       : algorithms::generate_rsa_key(2048, &key);
+  if (rv != CKR_FIPS_SELF_TEST_FAILED || key != nullptr) end("the pair was handed out");
+  if (self_test::failed_test() != name) end("another test is named");
+  end(nullptr);
+}
+
+TEST_F(SelfTest, APairThatDoesNotFitIsNotHandedOut) {
+  for (const Use& use : {kUses[18], kUses[19]})
+    EXPECT_EXIT(generate_a_bad_pair(use.name, use), testing::ExitedWithCode(0), "") << use.name;
 }
 
 [[noreturn]] void require_from_many_threads() {

@@ -142,6 +142,54 @@ TEST_F(SoftHsm, DoesTheSameWork) {
   EXPECT_EQ(call("DestroyObject", session, Body().u64(key)).status(), CKR_OBJECT_HANDLE_INVALID);
 }
 
+TEST_F(SoftHsm, MakesKeyPairsAndReadsTheParametersOfRsa) {
+  const std::uint64_t session = logged_in_session();
+  const Body generation = Body()
+                              .mechanism(CKM_RSA_PKCS_KEY_PAIR_GEN)
+                              .attributes({{CKA_MODULUS_BITS, ulong(2048)},
+                                           {CKA_PUBLIC_EXPONENT, {1, 0, 1}},
+                                           {CKA_TOKEN, flag(false)},
+                                           {CKA_VERIFY, flag(true)},
+                                           {CKA_ENCRYPT, flag(true)}})
+                              .attributes({{CKA_TOKEN, flag(false)},
+                                           {CKA_SENSITIVE, flag(true)},
+                                           {CKA_SIGN, flag(true)},
+                                           {CKA_DECRYPT, flag(true)}});
+  const Response made = call("GenerateKeyPair", session, generation);
+  ASSERT_EQ(made.status(), CKR_OK);
+  const std::uint64_t public_key = made.u64(0);
+  const std::uint64_t private_key = made.u64(8);
+  EXPECT_NE(public_key, private_key);
+
+  const Buffer pss = Body().u32(CKM_SHA256).u32(CKG_MGF1_SHA256).u32(32).get();
+  const Response signature =
+      call("Sign", session,
+           Body().mechanism(CKM_SHA256_RSA_PKCS_PSS, pss).u64(private_key).text("a message"));
+  ASSERT_EQ(signature.status(), CKR_OK);
+  const auto verify = [&](const char* message) {
+    return call("Verify", session,
+                Body()
+                    .mechanism(CKM_SHA256_RSA_PKCS_PSS, pss)
+                    .u64(public_key)
+                    .text(message)
+                    .bytes(signature.bytes()))
+        .status();
+  };
+  EXPECT_EQ(verify("a message"), CKR_OK);
+  EXPECT_EQ(verify("another"), CKR_SIGNATURE_INVALID);
+
+  // SoftHSM2 takes OAEP with SHA-1 and no label.
+  const Buffer oaep =
+      Body().u32(CKM_SHA_1).u32(CKG_MGF1_SHA1).u32(CKZ_DATA_SPECIFIED).text("").get();
+  const auto crypt = [&](const char* name, std::uint64_t key, const Buffer& data) {
+    return call(name, session, Body().mechanism(CKM_RSA_PKCS_OAEP, oaep).u64(key).bytes(data));
+  };
+  const Buffer plaintext(20, 'x');
+  const Response sealed = crypt("Encrypt", public_key, plaintext);
+  ASSERT_EQ(sealed.status(), CKR_OK);
+  EXPECT_EQ(crypt("Decrypt", private_key, sealed.bytes()).bytes(), plaintext);
+}
+
 TEST_F(SoftHsm, LeavesNoOperationBehindWhenAnOutputDoesNotFit) {
   const std::uint64_t session = logged_in_session();
   const Body generic = Body()
@@ -160,6 +208,14 @@ TEST_F(SoftHsm, WhatItsListLacksIsNotSupported) {
   EXPECT_EQ(call("Hello", 0, Body().u32(1).u32(1)).u32(4), 0u);  // no capability of ours
   EXPECT_EQ(call("GetDeviceStatus", 0, Body()).status(), CKR_FUNCTION_NOT_SUPPORTED);
   EXPECT_EQ(call("MarkTrusted", session, Body().text("id")).status(), CKR_FUNCTION_NOT_SUPPORTED);
+  const Body pair =
+      Body()
+          .mechanism(CKM_EC_KEY_PAIR_GEN)
+          .attributes({{CKA_EC_PARAMS, {6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7}}})
+          .u64(1)
+          .text("")
+          .u32(0);
+  EXPECT_EQ(call("SealKeyPair", session, pair).status(), CKR_FUNCTION_NOT_SUPPORTED);
   const Body aes = Body().mechanism(CKM_AES_KEY_GEN).attributes({{CKA_VALUE_LEN, ulong(32)}});
   const std::uint64_t key = call("GenerateKey", session, aes).u64();
   const Buffer parameter =

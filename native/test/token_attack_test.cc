@@ -362,7 +362,9 @@ TEST_F(TokenAttackTest, TheWrappingKeyDoesNotDecryptOrUseAnotherWrap) {
 TEST_F(TokenAttackTest, AKwpTrustedKeyEnforcesItsTemplateToo) {
   // A trusted key without a list of mechanisms wraps by KWP as well; its template still rules.
   Attributes template_attributes;
-  template_attributes.flag(CKA_SENSITIVE, true).flag(CKA_WRAP_WITH_TRUSTED, true);
+  template_attributes.number(CKA_CLASS, CKO_SECRET_KEY)
+      .flag(CKA_SENSITIVE, true)
+      .flag(CKA_WRAP_WITH_TRUSTED, true);
   Attributes attributes;
   attributes.number(CKA_VALUE_LEN, 32)
       .flag(CKA_TOKEN, true)

@@ -58,6 +58,8 @@ Attributes& Attributes::nested(CK_ATTRIBUTE_TYPE type, Attributes& inner) {
   return raw(type, inner.data(), inner.count() * sizeof(CK_ATTRIBUTE));
 }
 
+ByteString p256_parameters() { return from_hex("06082a8648ce3d030107"); }
+
 void aes_template(Attributes& attributes) {
   attributes.number(CKA_VALUE_LEN, 32).flag(CKA_ENCRYPT, true).flag(CKA_DECRYPT, true);
 }
@@ -164,6 +166,35 @@ CK_OBJECT_HANDLE TokenTest::create_secret(CK_SESSION_HANDLE session, CK_KEY_TYPE
   CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
   EXPECT_CKR(CKR_OK, c().C_CreateObject(session, attributes.data(), attributes.count(), &key));
   return key;
+}
+
+CK_RV TokenTest::generate_pair(CK_SESSION_HANDLE session, CK_MECHANISM_TYPE type,
+                               Attributes& of_public, Attributes& of_private, Pair* pair) {
+  CK_MECHANISM mechanism{type, nullptr, 0};
+  return c().C_GenerateKeyPair(session, &mechanism, of_public.data(), of_public.count(),
+                               of_private.data(), of_private.count(), &pair->public_key,
+                               &pair->private_key);
+}
+
+TokenTest::Pair TokenTest::make_p256(CK_SESSION_HANDLE session) {
+  Attributes of_public;
+  of_public.bytes(CKA_EC_PARAMS, p256_parameters());
+  Attributes of_private;
+  of_private.flag(CKA_EXTRACTABLE, true);
+  Pair pair;
+  EXPECT_CKR(CKR_OK, generate_pair(session, CKM_EC_KEY_PAIR_GEN, of_public, of_private, &pair));
+  return pair;
+}
+
+TokenTest::Pair TokenTest::make_rsa(CK_SESSION_HANDLE session) {
+  Attributes of_public;
+  of_public.number(CKA_MODULUS_BITS, 2048);
+  Attributes of_private;
+  of_private.flag(CKA_EXTRACTABLE, true);
+  Pair pair;
+  EXPECT_CKR(CKR_OK,
+             generate_pair(session, CKM_RSA_PKCS_KEY_PAIR_GEN, of_public, of_private, &pair));
+  return pair;
 }
 
 std::vector<CK_OBJECT_HANDLE> TokenTest::find(CK_SESSION_HANDLE session, Attributes& wanted) {

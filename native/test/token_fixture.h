@@ -57,6 +57,9 @@ class Attributes {
   std::deque<ByteString> values_;
 };
 
+// CKA_EC_PARAMS of P-256.
+ByteString p256_parameters();
+
 // Generated AES key of 32 bytes that may encrypt and decrypt, a session object; add what differs.
 void aes_template(Attributes& attributes);
 
@@ -89,6 +92,15 @@ class TokenTest : public ::testing::Test {
   static CK_OBJECT_HANDLE create_secret(CK_SESSION_HANDLE session, CK_KEY_TYPE type,
                                         const ByteString& value,
                                         std::vector<CK_ATTRIBUTE_TYPE> uses);
+  struct Pair {
+    CK_OBJECT_HANDLE public_key = CK_INVALID_HANDLE;
+    CK_OBJECT_HANDLE private_key = CK_INVALID_HANDLE;
+  };
+  static CK_RV generate_pair(CK_SESSION_HANDLE session, CK_MECHANISM_TYPE type,
+                             Attributes& of_public, Attributes& of_private, Pair* pair);
+  // Session objects, private half extractable.
+  static Pair make_p256(CK_SESSION_HANDLE session);
+  static Pair make_rsa(CK_SESSION_HANDLE session);
   static std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE session, Attributes& wanted);
   static CK_RV get(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
                    ByteString* value);

@@ -197,7 +197,7 @@ TEST(TokenInterfaceTest, AForkedChildIsNotInitialised) {
     SR_DEVICE other;
     const bool refused =
         c().C_GetInfo(&info) == CKR_CRYPTOKI_NOT_INITIALIZED &&
-        c().C_Initialize(nullptr) == CKR_CRYPTOKI_NOT_INITIALIZED &&
+        c().C_Finalize(nullptr) == CKR_CRYPTOKI_NOT_INITIALIZED &&
         c().C_GetSessionInfo(1, &session) == CKR_CRYPTOKI_NOT_INITIALIZED &&
         c().C_CopyObject(1, 1, nullptr, 0, nullptr) == CKR_CRYPTOKI_NOT_INITIALIZED &&
         sr().SR_OpenDevice(&config, &other) == CKR_CRYPTOKI_NOT_INITIALIZED &&

@@ -215,9 +215,9 @@ TEST_F(TokenObjectTest, CreateRefusals) {
   Attributes length;
   EXPECT_CKR(CKR_ATTRIBUTE_READ_ONLY,
              create(secret(length).bytes(CKA_VALUE, ByteString(16, 1)).number(CKA_VALUE_LEN, 16)));
-  Attributes private_key;
-  private_key.number(CKA_CLASS, CKO_PRIVATE_KEY);
-  EXPECT_CKR(CKR_ATTRIBUTE_VALUE_INVALID, create(private_key));
+  Attributes certificate;
+  certificate.number(CKA_CLASS, CKO_CERTIFICATE);
+  EXPECT_CKR(CKR_ATTRIBUTE_VALUE_INVALID, create(certificate));
   Attributes rsa;
   rsa.number(CKA_CLASS, CKO_SECRET_KEY)
       .number(CKA_KEY_TYPE, CKK_RSA)

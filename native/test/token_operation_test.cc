@@ -423,58 +423,6 @@ TEST_F(TokenOperationTest, Random) {
   EXPECT_CKR(CKR_ARGUMENTS_BAD, c().C_SeedRandom(session, nullptr, 1));
 }
 
-TEST_F(TokenOperationTest, MechanismTableTellsTheTruth) {
-  CK_ULONG count = 0;
-  ASSERT_CKR(CKR_OK, c().C_GetMechanismList(slot, nullptr, &count));
-  std::vector<CK_MECHANISM_TYPE> list(count);
-  CK_ULONG fewer = count - 1;
-  EXPECT_CKR(CKR_BUFFER_TOO_SMALL, c().C_GetMechanismList(slot, list.data(), &fewer));
-  EXPECT_EQ(fewer, count);
-  ASSERT_CKR(CKR_OK, c().C_GetMechanismList(slot, list.data(), &count));
-  EXPECT_CKR(CKR_ARGUMENTS_BAD, c().C_GetMechanismList(slot, nullptr, nullptr));
-  CK_MECHANISM_INFO info;
-  EXPECT_CKR(CKR_MECHANISM_INVALID, c().C_GetMechanismInfo(slot, 0x99, &info));
-
-  const CK_OBJECT_HANDLE aes = create_secret(
-      session, CKK_AES, ByteString(32, 1),
-      {CKA_ENCRYPT, CKA_DECRYPT, CKA_WRAP, CKA_UNWRAP, CKA_SIGN, CKA_VERIFY, CKA_DERIVE});
-  const CK_OBJECT_HANDLE generic = create_secret(
-      session, CKK_GENERIC_SECRET, ByteString(32, 1),
-      {CKA_ENCRYPT, CKA_DECRYPT, CKA_WRAP, CKA_UNWRAP, CKA_SIGN, CKA_VERIFY, CKA_DERIVE});
-  // Whatever a mechanism does not say it does is CKR_MECHANISM_INVALID; what it says, some key can
-  // do.
-  for (CK_MECHANISM_TYPE type : list) {
-    ASSERT_CKR(CKR_OK, c().C_GetMechanismInfo(slot, type, &info));
-    EXPECT_LE(info.ulMinKeySize, info.ulMaxKeySize);
-    EXPECT_EQ(info.flags & CKF_HW, 0u);
-    struct Entry {
-      CK_FLAGS flag;
-      CK_RV (*init)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
-    };
-    for (const Entry& entry : {Entry{CKF_ENCRYPT, c().C_EncryptInit},
-                               {CKF_DECRYPT, c().C_DecryptInit},
-                               {CKF_SIGN, c().C_SignInit},
-                               {CKF_VERIFY, c().C_VerifyInit},
-                               {CKF_MESSAGE_ENCRYPT, c().C_MessageEncryptInit},
-                               {CKF_MESSAGE_DECRYPT, c().C_MessageDecryptInit}}) {
-      bool valid = false;
-      for (CK_OBJECT_HANDLE key : {aes, generic}) {
-        CK_GCM_PARAMS gcm{iv_bytes, 12, 96, nullptr, 0, 128};
-        CK_ULONG mac = 32;
-        CK_MECHANISM mechanism{type, nullptr, 0};
-        if (type == CKM_AES_GCM) mechanism = {type, &gcm, sizeof(gcm)};
-        if (type == CKM_SHA256_HMAC_GENERAL) mechanism = {type, &mac, sizeof(mac)};
-        const CK_RV rv = entry.init(session, &mechanism, key);
-        EXPECT_EQ(rv == CKR_MECHANISM_INVALID, !(info.flags & entry.flag))
-            << std::hex << type << " " << name_of(rv);
-        valid = valid || rv == CKR_OK;
-        EXPECT_CKR(CKR_OK, c().C_SessionCancel(session, entry.flag));
-      }
-      EXPECT_EQ(valid, (info.flags & entry.flag) != 0);
-    }
-  }
-}
-
 TEST_F(TokenOperationTest, NoWaitOperationsWork) {
   const CK_OBJECT_HANDLE key = make_seal_key();
   CK_MECHANISM mechanism{CKM_STRONGROOM_DERIVE_AES_GCM, nullptr, 0};

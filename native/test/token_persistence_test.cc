@@ -57,6 +57,74 @@ class TokenPersistenceTest : public TokenTest {
   std::string root_directory;
 };
 
+TEST_F(TokenPersistenceTest, KeyPairsComeBack) {
+  struct Kind {
+    CK_MECHANISM_TYPE generation;
+    CK_MECHANISM_TYPE signature;
+    CK_ULONG signature_length;
+  };
+  constexpr Kind kKinds[] = {{CKM_EC_KEY_PAIR_GEN, CKM_ECDSA_SHA256, 64},
+                             {CKM_RSA_PKCS_KEY_PAIR_GEN, CKM_SHA256_RSA_PKCS, 256}};
+  CK_SESSION_HANDLE session = open_session();
+  login(session);
+  ByteString message = bytes_of("a message");
+  std::vector<ByteString> signatures;
+  std::vector<ByteString> infos;
+  for (const Kind& kind : kKinds) {
+    Attributes of_public;
+    of_public.flag(CKA_TOKEN, true);
+    if (kind.generation == CKM_EC_KEY_PAIR_GEN) {
+      of_public.bytes(CKA_EC_PARAMS, p256_parameters());
+    } else {
+      of_public.number(CKA_MODULUS_BITS, 2048);
+    }
+    Attributes of_private;
+    of_private.flag(CKA_TOKEN, true);
+    Pair pair;
+    ASSERT_CKR(CKR_OK, generate_pair(session, kind.generation, of_public, of_private, &pair));
+    CK_MECHANISM mechanism{kind.signature, nullptr, 0};
+    ByteString signature(kind.signature_length);
+    CK_ULONG length = signature.size();
+    ASSERT_CKR(CKR_OK, sr().SR_Sign(session, &mechanism, pair.private_key, message.data(),
+                                    message.size(), signature.data(), &length));
+    signatures.push_back(signature);
+    infos.emplace_back();
+    ASSERT_CKR(CKR_OK, get(session, pair.public_key, CKA_PUBLIC_KEY_INFO, &infos.back()));
+  }
+
+  reopen();
+  session = open_session();
+  Attributes any;
+  EXPECT_EQ(find(session, any).size(), 2u);  // the public ones, without a login
+  for (std::size_t i = 0; i < 2; ++i) {
+    Attributes of_public;
+    of_public.number(CKA_CLASS, CKO_PUBLIC_KEY).bytes(CKA_PUBLIC_KEY_INFO, infos[i]);
+    const auto found = find(session, of_public);
+    ASSERT_EQ(found.size(), 1u);
+    CK_MECHANISM mechanism{kKinds[i].signature, nullptr, 0};
+    EXPECT_CKR(CKR_OK, sr().SR_Verify(session, &mechanism, found[0], message.data(), message.size(),
+                                      signatures[i].data(), signatures[i].size()));
+  }
+  login(session);
+  for (std::size_t i = 0; i < 2; ++i) {
+    Attributes of_private;
+    of_private.number(CKA_CLASS, CKO_PRIVATE_KEY)
+        .bytes(CKA_PUBLIC_KEY_INFO, infos[i])
+        .flag(CKA_LOCAL, true)
+        .flag(CKA_NEVER_EXTRACTABLE, true);
+    const auto found = find(session, of_private);
+    ASSERT_EQ(found.size(), 1u);
+    CK_MECHANISM mechanism{kKinds[i].signature, nullptr, 0};
+    ByteString again(signatures[i].size());
+    CK_ULONG length = again.size();
+    EXPECT_CKR(CKR_OK, sr().SR_Sign(session, &mechanism, found[0], message.data(), message.size(),
+                                    again.data(), &length));
+    ByteString value;
+    EXPECT_EQ(get(session, found[0], i == 0 ? CKA_VALUE : CKA_PRIME_1, &value),
+              CKR_ATTRIBUTE_SENSITIVE);
+  }
+}
+
 TEST_F(TokenPersistenceTest, ObjectsAndTheirAttributesComeBack) {
   CK_SESSION_HANDLE session = open_session();
   login(session);

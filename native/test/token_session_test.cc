@@ -289,8 +289,6 @@ TEST_F(TokenSessionTest, RelicsAndMissingFunctionsSaySo) {
              c().C_LoginUser(session, CKU_USER, nullptr, 0, nullptr, 0));
   EXPECT_CKR(CKR_FUNCTION_NOT_SUPPORTED, c().C_GetOperationState(session, nullptr, nullptr));
   EXPECT_CKR(CKR_FUNCTION_NOT_SUPPORTED, c().C_WaitForSlotEvent(0, nullptr, nullptr));
-  EXPECT_CKR(CKR_FUNCTION_NOT_SUPPORTED,
-             c().C_GenerateKeyPair(session, nullptr, nullptr, 0, nullptr, 0, nullptr, nullptr));
 }
 
 }  // namespace strongroom::test

@@ -8,7 +8,8 @@ namespace {
 using enum AttributeKind;
 using enum Mutability;
 
-// Ascending by type. CKA_TRUSTED is settable in name only: templates.cc refuses CK_TRUE.
+// Ascending by type. CKA_TRUSTED and CKA_ALWAYS_AUTHENTICATE are settable in name only: CK_TRUE is
+// refused. Public keys are made from their parts or generated, never unwrapped or derived.
 constexpr AttributeRow kRows[] = {
     {CKA_CLASS, kUlong, kAnyClass, kAnyOrigin, kNever},
     {CKA_TOKEN, kBool, kAnyClass, kAnyOrigin, kNever},
@@ -16,35 +17,51 @@ constexpr AttributeRow kRows[] = {
     {CKA_LABEL, kBytes, kAnyClass, kAnyOrigin, kFree},
     {CKA_UNIQUE_ID, kBytes, kAnyClass, 0, kNever},
     {CKA_APPLICATION, kBytes, kData, kAnyOrigin, kFree},
-    {CKA_VALUE, kBytes, kAnyClass, kCreate, kNever},
+    {CKA_VALUE, kSecret, kData | kHiddenKey, kCreate, kNever, CKK_EC},
     {CKA_OBJECT_ID, kBytes, kData, kAnyOrigin, kFree},
-    {CKA_TRUSTED, kBool, kSecretKey, kAnyOrigin, kNever},
-    {CKA_KEY_TYPE, kUlong, kSecretKey, kAnyOrigin, kNever},
-    {CKA_ID, kBytes, kSecretKey, kAnyOrigin, kFree},
-    {CKA_SENSITIVE, kBool, kSecretKey, kAnyOrigin, kOnlyToTrue},
-    {CKA_ENCRYPT, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
-    {CKA_DECRYPT, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
-    {CKA_WRAP, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
-    {CKA_UNWRAP, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
-    {CKA_SIGN, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
-    {CKA_VERIFY, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
-    {CKA_DERIVE, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
-    {CKA_START_DATE, kDate, kSecretKey, kAnyOrigin, kFree},
-    {CKA_END_DATE, kDate, kSecretKey, kAnyOrigin, kFree},
+    {CKA_TRUSTED, kBool, kSecretKey | kPublicKey, kAnyOrigin, kNever},
+    {CKA_KEY_TYPE, kUlong, kAnyKey, kAnyOrigin, kNever},
+    {CKA_SUBJECT, kBytes, kPairKey, kAnyOrigin, kFree},
+    {CKA_ID, kBytes, kAnyKey, kAnyOrigin, kFree},
+    {CKA_SENSITIVE, kBool, kHiddenKey, kAnyOrigin, kOnlyToTrue},
+    {CKA_ENCRYPT, kBool, kSecretKey | kPublicKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_DECRYPT, kBool, kHiddenKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_WRAP, kBool, kSecretKey | kPublicKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_UNWRAP, kBool, kHiddenKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_SIGN, kBool, kHiddenKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_SIGN_RECOVER, kBool, kPrivateKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_VERIFY, kBool, kSecretKey | kPublicKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_VERIFY_RECOVER, kBool, kPublicKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_DERIVE, kBool, kAnyKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_START_DATE, kDate, kAnyKey, kAnyOrigin, kFree},
+    {CKA_END_DATE, kDate, kAnyKey, kAnyOrigin, kFree},
+    {CKA_MODULUS, kBytes, kPairKey, kCreate, kNever, CKK_RSA},
+    {CKA_MODULUS_BITS, kUlong, kPublicKey, kGenerate, kNever, CKK_RSA},
+    {CKA_PUBLIC_EXPONENT, kBytes, kPairKey, kCreate | kGenerate, kNever, CKK_RSA},
+    {CKA_PRIVATE_EXPONENT, kSecret, kPrivateKey, kCreate, kNever, CKK_RSA},
+    {CKA_PRIME_1, kSecret, kPrivateKey, kCreate, kNever, CKK_RSA},
+    {CKA_PRIME_2, kSecret, kPrivateKey, kCreate, kNever, CKK_RSA},
+    {CKA_EXPONENT_1, kSecret, kPrivateKey, kCreate, kNever, CKK_RSA},
+    {CKA_EXPONENT_2, kSecret, kPrivateKey, kCreate, kNever, CKK_RSA},
+    {CKA_COEFFICIENT, kSecret, kPrivateKey, kCreate, kNever, CKK_RSA},
+    {CKA_PUBLIC_KEY_INFO, kBytes, kPairKey, 0, kNever},
     {CKA_VALUE_LEN, kUlong, kSecretKey, kGenerate | kDerive, kNever},
-    {CKA_EXTRACTABLE, kBool, kSecretKey, kAnyOrigin, kOnlyToFalse},
-    {CKA_LOCAL, kBool, kSecretKey, 0, kNever},
-    {CKA_NEVER_EXTRACTABLE, kBool, kSecretKey, 0, kNever},
-    {CKA_ALWAYS_SENSITIVE, kBool, kSecretKey, 0, kNever},
-    {CKA_KEY_GEN_MECHANISM, kUlong, kSecretKey, 0, kNever},
+    {CKA_EXTRACTABLE, kBool, kHiddenKey, kAnyOrigin, kOnlyToFalse},
+    {CKA_LOCAL, kBool, kAnyKey, 0, kNever},
+    {CKA_NEVER_EXTRACTABLE, kBool, kHiddenKey, 0, kNever},
+    {CKA_ALWAYS_SENSITIVE, kBool, kHiddenKey, 0, kNever},
+    {CKA_KEY_GEN_MECHANISM, kUlong, kAnyKey, 0, kNever},
     {CKA_MODIFIABLE, kBool, kAnyClass, kAnyOrigin, kNever},
     {CKA_COPYABLE, kBool, kAnyClass, kAnyOrigin, kOnlyToFalse},
     {CKA_DESTROYABLE, kBool, kAnyClass, kAnyOrigin, kNever},
-    {CKA_WRAP_WITH_TRUSTED, kBool, kSecretKey, kAnyOrigin, kOnlyToTrue},
-    {CKA_WRAP_TEMPLATE, kTemplate, kSecretKey, kAnyOrigin, kNever},
-    {CKA_UNWRAP_TEMPLATE, kTemplate, kSecretKey, kAnyOrigin, kNever},
-    {CKA_DERIVE_TEMPLATE, kTemplate, kSecretKey, kAnyOrigin, kNever},
-    {CKA_ALLOWED_MECHANISMS, kMechanisms, kSecretKey, kAnyOrigin, kNever},
+    {CKA_EC_PARAMS, kBytes, kPairKey, kCreate | kGenerate, kNever, CKK_EC},
+    {CKA_EC_POINT, kBytes, kPublicKey, kCreate, kNever, CKK_EC},
+    {CKA_ALWAYS_AUTHENTICATE, kBool, kPrivateKey, kAnyOrigin, kNever},
+    {CKA_WRAP_WITH_TRUSTED, kBool, kHiddenKey, kAnyOrigin, kOnlyToTrue},
+    {CKA_WRAP_TEMPLATE, kTemplate, kSecretKey | kPublicKey, kAnyOrigin, kNever},
+    {CKA_UNWRAP_TEMPLATE, kTemplate, kHiddenKey, kAnyOrigin, kNever},
+    {CKA_DERIVE_TEMPLATE, kTemplate, kHiddenKey, kAnyOrigin, kNever},
+    {CKA_ALLOWED_MECHANISMS, kMechanisms, kAnyKey, kAnyOrigin, kNever},
 };
 static_assert(std::is_sorted(std::begin(kRows), std::end(kRows),
                              [](const AttributeRow& a, const AttributeRow& b) {
@@ -52,6 +69,21 @@ static_assert(std::is_sorted(std::begin(kRows), std::end(kRows),
                              }));
 
 }  // namespace
+
+std::uint8_t class_mask(CK_OBJECT_CLASS object_class) {
+  switch (object_class) {
+    case CKO_DATA:
+      return kData;
+    case CKO_SECRET_KEY:
+      return kSecretKey;
+    case CKO_PUBLIC_KEY:
+      return kPublicKey;
+    case CKO_PRIVATE_KEY:
+      return kPrivateKey;
+    default:
+      return 0;
+  }
+}
 
 const AttributeRow* attribute_row(CK_ATTRIBUTE_TYPE type) {
   const auto* row =

@@ -1,5 +1,5 @@
 // attributes.h: what the token knows about each attribute (PKCS#11 v3.2, section 4), one row each,
-// and the container an object keeps them in. CKA_VALUE is never in it: key bytes live elsewhere.
+// and the container an object keeps them in. Secret ones are never in it: key bytes live elsewhere.
 #pragma once
 
 #include <optional>
@@ -18,6 +18,7 @@ enum class AttributeKind : std::uint8_t {
   kDate,        // empty or 8 digits
   kMechanisms,  // CK_MECHANISM_TYPE array; kept as 8 bytes each, little endian
   kTemplate,    // CK_ATTRIBUTE array; kept in AttributeSet's encoding
+  kSecret,      // any length; a key's value or a private part of it, in the arena only
 };
 
 // Where an object comes from; a row says whose template may name the attribute.
@@ -30,7 +31,19 @@ enum Origin : std::uint8_t {
 };
 
 // Object classes, as a mask.
-enum ClassMask : std::uint8_t { kData = 1, kSecretKey = 2, kAnyClass = 3 };
+enum ClassMask : std::uint8_t {
+  kData = 1,
+  kSecretKey = 2,
+  kPublicKey = 4,
+  kPrivateKey = 8,
+  kHiddenKey = kSecretKey | kPrivateKey,
+  kPairKey = kPublicKey | kPrivateKey,
+  kAnyKey = kSecretKey | kPairKey,
+  kAnyClass = kData | kAnyKey,
+};
+// 0: a class this token does not have.
+std::uint8_t class_mask(CK_OBJECT_CLASS object_class);
+inline constexpr CK_KEY_TYPE kAnyKeyType = CK_UNAVAILABLE_INFORMATION;
 
 // What C_SetAttributeValue may do.
 enum class Mutability : std::uint8_t { kNever, kFree, kOnlyToTrue, kOnlyToFalse };
@@ -38,9 +51,16 @@ enum class Mutability : std::uint8_t { kNever, kFree, kOnlyToTrue, kOnlyToFalse 
 struct AttributeRow {
   CK_ATTRIBUTE_TYPE type;
   AttributeKind kind;
-  ClassMask classes;
+  std::uint8_t classes;   // ClassMask
   std::uint8_t settable;  // Origin mask
   Mutability mutability;
+  CK_KEY_TYPE key_type = kAnyKeyType;  // of pair keys: the one type that has it
+
+  bool fits(CK_OBJECT_CLASS object_class, CK_KEY_TYPE its_type) const {
+    return (classes & class_mask(object_class)) != 0 &&
+           (key_type == kAnyKeyType || key_type == its_type ||
+            !(class_mask(object_class) & kPairKey));
+  }
 };
 
 const AttributeRow* attribute_row(CK_ATTRIBUTE_TYPE type);  // null: not an attribute of this token

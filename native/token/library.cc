@@ -6,49 +6,64 @@
 
 namespace strongroom::token {
 
-Library& Library::instance() {
-  static Library* const library = new Library;
-  return *library;
+namespace {
+
+constexpr SR_DEVICE kDefaultDevice = 0;
+
+std::atomic<Library*>& current() {
+  static std::atomic<Library*> library{new Library};
+  return library;
+}
+
+}  // namespace
+
+Library& Library::instance() { return *current().load(std::memory_order_acquire); }
+
+CK_RV Library::begin_anew() {
+  static SpinLock beginning;
+  const std::lock_guard lock(beginning);
+  if (!forked()) return CKR_OK;  // another thread did it
+  current().store(new Library, std::memory_order_release);
+  drbg::begin_anew();
+  return renew_secure_memory() ? CKR_OK : CKR_HOST_MEMORY;
 }
 
 CK_RV Library::initialize(const SR_DEVICE_CONFIG* config) {
-  {
-    std::lock_guard lock(mutex_);
-    if (initialized_) return CKR_CRYPTOKI_ALREADY_INITIALIZED;
-    initialized_ = true;
-  }
-  SR_DEVICE device = 0;
+  std::lock_guard one_at_a_time(initializing_);
+  if (initialized()) return CKR_CRYPTOKI_ALREADY_INITIALIZED;
   SR_APPLICATION application = 0;
-  CK_RV rv = config ? open_device(*config, &device) : CKR_OK;
-  if (rv == CKR_OK && config) {
+  if (config) {
+    if (const CK_RV rv = open_device_as(kDefaultDevice, *config); rv != CKR_OK) return rv;
     std::array<CK_BYTE, SR_ATTACH_ID_BYTES> attach_id;
-    rv = open_application(device, attach_id.data(), &application);
-    if (rv != CKR_OK) close_device(device);
+    const CK_RV rv = open_application(kDefaultDevice, attach_id.data(), &application);
+    if (rv != CKR_OK) {
+      close_device(kDefaultDevice);
+      return rv;
+    }
   }
   std::lock_guard lock(mutex_);
-  if (rv != CKR_OK) {
-    initialized_ = false;
-    return rv;
-  }
-  default_device_ = device;
+  initialized_ = true;
   default_application_ = application;
   users_.fetch_add(1, std::memory_order_release);
   return CKR_OK;
 }
 
 CK_RV Library::finalize() {
-  SR_DEVICE device;
+  std::lock_guard one_at_a_time(initializing_);
   {
     std::lock_guard lock(mutex_);
     if (!initialized_) return CKR_CRYPTOKI_NOT_INITIALIZED;
-    device = default_device_;
     initialized_ = false;
-    default_device_ = 0;
     default_application_ = 0;
     users_.fetch_sub(1, std::memory_order_release);
   }
-  if (device != 0) close_device(device);
+  close_device(kDefaultDevice);  // if there is one
   return CKR_OK;
+}
+
+bool Library::initialized() {
+  std::lock_guard lock(mutex_);
+  return initialized_;
 }
 
 std::shared_ptr<Application> Library::default_application() {
@@ -64,12 +79,17 @@ CK_RV Library::open_device(const SR_DEVICE_CONFIG& config, SR_DEVICE* device) {
     number =
         next_device_++;  // never given again, so that slot numbers of a closed device stay dead
   }
+  const CK_RV rv = open_device_as(number, config);
+  if (rv == CKR_OK) *device = number;
+  return rv;
+}
+
+CK_RV Library::open_device_as(SR_DEVICE number, const SR_DEVICE_CONFIG& config) {
   std::shared_ptr<Device> opened;
   if (const CK_RV rv = Device::open(config, number, &opened); rv != CKR_OK) return rv;
   std::lock_guard lock(mutex_);
   devices_.emplace(number, std::move(opened));
   users_.fetch_add(1, std::memory_order_release);
-  *device = number;
   return CKR_OK;
 }
 

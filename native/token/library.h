@@ -14,14 +14,23 @@ class Library {
  public:
   static Library& instance();
 
+  // In a forked child, before C_Initialize: leaves behind all that the parent had open, without
+  // touching it (another thread of the parent may have been in the middle of it), and starts with
+  // nothing open. The parent's handles name nothing here. CKR_HOST_MEMORY. Calls may come from
+  // several threads; one of them does it.
+  static CK_RV begin_anew();
+
   HandleTable<Session> sessions;
   HandleTable<const Object> objects;
 
   // Is anything open, by C_Initialize or SR_OpenDevice?
   bool in_use() const { return users_.load(std::memory_order_acquire) != 0; }
 
-  CK_RV initialize(const SR_DEVICE_CONFIG* config);  // C_Initialize; null: no default device
+  // C_Initialize; null: no default device. The default device has number 0, so that its slots are
+  // 0, 1, ... in every process and after every C_Finalize.
+  CK_RV initialize(const SR_DEVICE_CONFIG* config);
   CK_RV finalize();
+  bool initialized();
   std::shared_ptr<Application> default_application();  // null: none
 
   CK_RV open_device(const SR_DEVICE_CONFIG& config, SR_DEVICE* device);
@@ -39,13 +48,15 @@ class Library {
   Slot* slot(CK_SLOT_ID id, std::shared_ptr<Device>* device);
 
  private:
-  std::mutex mutex_;  // guards the maps; no call into a device is made with it held
+  CK_RV open_device_as(SR_DEVICE number, const SR_DEVICE_CONFIG& config);
+
+  std::mutex initializing_;  // C_Initialize and C_Finalize, one at a time
+  std::mutex mutex_;         // guards the maps; no call into a device is made with it held
   std::map<SR_DEVICE, std::shared_ptr<Device>> devices_;
   std::map<SR_APPLICATION, std::shared_ptr<Application>> applications_;
   SR_DEVICE next_device_ = 1;
   SR_APPLICATION next_application_ = 1;
   bool initialized_ = false;
-  SR_DEVICE default_device_ = 0;
   SR_APPLICATION default_application_ = 0;
   std::atomic<std::size_t> users_{0};
 };

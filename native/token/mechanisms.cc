@@ -5,40 +5,155 @@
 namespace strongroom::token {
 namespace {
 
+using algorithms::Hash;
+using enum Hash;
+
 constexpr std::size_t kAesMin = 16;
 constexpr std::size_t kAesMax = 32;
 constexpr std::size_t kMac = kSecretKeyBytesMax;
 // A backing key is itself the only secret of its messages: full strength or nothing.
 constexpr std::size_t kSealMin = 32;
 constexpr std::size_t kSealMax = 64;
+constexpr std::size_t kRsaMin = 2048;
+constexpr std::size_t kRsaMax = 4096;
+constexpr std::size_t kEcMin = 256;
+constexpr std::size_t kEcMax = 521;
 
-// Generic secret generation counts bits (6.8.4), everything else here bytes.
+constexpr CK_FLAGS kSigns = CKF_SIGN | CKF_VERIFY;
+// Prime fields, curves by object identifier, points uncompressed.
+constexpr CK_FLAGS kCurves = CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS;
+
+constexpr MechanismRow rsa(CK_MECHANISM_TYPE type, CK_FLAGS flags, Family family,
+                           std::optional<Hash> hash) {
+  return {type, {kRsaMin, kRsaMax, flags}, family, hash, kRsaKeys, kRsaMin, kRsaMax};
+}
+constexpr MechanismRow ecdsa(CK_MECHANISM_TYPE type, std::optional<Hash> hash) {
+  return {type, {kEcMin, kEcMax, kSigns | kCurves}, Family::kEcdsa, hash, kEcKeys, kEcMin, kEcMax};
+}
+// A generic secret, or a key of the one HMAC.
+constexpr MechanismRow hmac(CK_MECHANISM_TYPE type, Family family, Hash hash, KeyTypeMask own) {
+  return {type, {1, kMac, kSigns}, family, hash, kGenericKeys | own, 1, kMac};
+}
+
+// Ascending by type. Generic secret generation counts bits (6.8.4), as RSA and EC do; everything
+// else here counts bytes.
 constexpr MechanismRow kRows[] = {
-    {CKM_GENERIC_SECRET_KEY_GEN, {8, 8 * kSecretKeyBytesMax, CKF_GENERATE}, 0, 0, 0},
-    {CKM_AES_KEY_GEN, {kAesMin, kAesMax, CKF_GENERATE}, 0, 0, 0},
+    {CKM_RSA_PKCS_KEY_PAIR_GEN,
+     {kRsaMin, kRsaMax, CKF_GENERATE_KEY_PAIR},
+     Family::kKeyPairGeneration,
+     {},
+     0,
+     0,
+     0},
+    rsa(CKM_RSA_PKCS, kSigns, Family::kRsaPkcs1, {}),
+    rsa(CKM_SHA1_RSA_PKCS, kSigns, Family::kRsaPkcs1, kSha1),
+    rsa(CKM_RSA_PKCS_OAEP, CKF_ENCRYPT | CKF_DECRYPT, Family::kRsaOaep, {}),
+    rsa(CKM_RSA_PKCS_PSS, kSigns, Family::kRsaPss, {}),
+    rsa(CKM_SHA1_RSA_PKCS_PSS, kSigns, Family::kRsaPss, kSha1),
+    rsa(CKM_SHA256_RSA_PKCS, kSigns, Family::kRsaPkcs1, kSha256),
+    rsa(CKM_SHA384_RSA_PKCS, kSigns, Family::kRsaPkcs1, kSha384),
+    rsa(CKM_SHA512_RSA_PKCS, kSigns, Family::kRsaPkcs1, kSha512),
+    rsa(CKM_SHA256_RSA_PKCS_PSS, kSigns, Family::kRsaPss, kSha256),
+    rsa(CKM_SHA384_RSA_PKCS_PSS, kSigns, Family::kRsaPss, kSha384),
+    rsa(CKM_SHA512_RSA_PKCS_PSS, kSigns, Family::kRsaPss, kSha512),
+    rsa(CKM_SHA224_RSA_PKCS, kSigns, Family::kRsaPkcs1, kSha224),
+    rsa(CKM_SHA224_RSA_PKCS_PSS, kSigns, Family::kRsaPss, kSha224),
+    hmac(CKM_SHA_1_HMAC, Family::kHmac, kSha1, kSha1HmacKeys),
+    hmac(CKM_SHA_1_HMAC_GENERAL, Family::kHmacGeneral, kSha1, kSha1HmacKeys),
+    hmac(CKM_SHA256_HMAC, Family::kHmac, kSha256, kSha256HmacKeys),
+    hmac(CKM_SHA256_HMAC_GENERAL, Family::kHmacGeneral, kSha256, kSha256HmacKeys),
+    hmac(CKM_SHA224_HMAC, Family::kHmac, kSha224, kSha224HmacKeys),
+    hmac(CKM_SHA224_HMAC_GENERAL, Family::kHmacGeneral, kSha224, kSha224HmacKeys),
+    hmac(CKM_SHA384_HMAC, Family::kHmac, kSha384, kSha384HmacKeys),
+    hmac(CKM_SHA384_HMAC_GENERAL, Family::kHmacGeneral, kSha384, kSha384HmacKeys),
+    hmac(CKM_SHA512_HMAC, Family::kHmac, kSha512, kSha512HmacKeys),
+    hmac(CKM_SHA512_HMAC_GENERAL, Family::kHmacGeneral, kSha512, kSha512HmacKeys),
+    {CKM_GENERIC_SECRET_KEY_GEN,
+     {8, 8 * kSecretKeyBytesMax, CKF_GENERATE},
+     Family::kKeyGeneration,
+     {},
+     0,
+     0,
+     0},
+    {CKM_SP800_108_COUNTER_KDF,
+     {1, kMac, CKF_DERIVE},
+     Family::kCounterKdf,
+     kSha256,
+     kGenericKeys | kSha256HmacKeys,
+     1,
+     kMac},
+    {CKM_EC_KEY_PAIR_GEN,
+     {kEcMin, kEcMax, CKF_GENERATE_KEY_PAIR | kCurves},
+     Family::kKeyPairGeneration,
+     {},
+     0,
+     0,
+     0},
+    ecdsa(CKM_ECDSA, {}),
+    ecdsa(CKM_ECDSA_SHA1, kSha1),
+    ecdsa(CKM_ECDSA_SHA224, kSha224),
+    ecdsa(CKM_ECDSA_SHA256, kSha256),
+    ecdsa(CKM_ECDSA_SHA384, kSha384),
+    ecdsa(CKM_ECDSA_SHA512, kSha512),
+    {CKM_AES_KEY_GEN, {kAesMin, kAesMax, CKF_GENERATE}, Family::kKeyGeneration, {}, 0, 0, 0},
     {CKM_AES_GCM,
      {kAesMin, kAesMax,
       CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP | CKF_MESSAGE_ENCRYPT |
           CKF_MESSAGE_DECRYPT},
+     Family::kGcm,
+     {},
      kAesKeys,
      kAesMin,
      kAesMax},
-    {CKM_AES_KEY_WRAP_KWP, {kAesMin, kAesMax, CKF_WRAP | CKF_UNWRAP}, kAesKeys, kAesMin, kAesMax},
-    {CKM_SHA256_HMAC, {1, kMac, CKF_SIGN | CKF_VERIFY}, kGenericKeys | kHmacKeys, 1, kMac},
-    {CKM_SHA256_HMAC_GENERAL, {1, kMac, CKF_SIGN | CKF_VERIFY}, kGenericKeys | kHmacKeys, 1, kMac},
-    {CKM_SP800_108_COUNTER_KDF, {1, kMac, CKF_DERIVE}, kGenericKeys | kHmacKeys, 1, kMac},
+    {CKM_AES_KEY_WRAP_KWP,
+     {kAesMin, kAesMax, CKF_WRAP | CKF_UNWRAP},
+     Family::kKeyWrap,
+     {},
+     kAesKeys,
+     kAesMin,
+     kAesMax},
     {CKM_STRONGROOM_DERIVE_AES_GCM,
      {kSealMin, kSealMax, CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT},
+     Family::kSeal,
+     {},
      kGenericKeys,
      kSealMin,
      kSealMax},
 };
+static_assert(std::is_sorted(std::begin(kRows), std::end(kRows),
+                             [](const MechanismRow& a, const MechanismRow& b) {
+                               return a.type < b.type;
+                             }));
 
 std::uint32_t mask_of(CK_KEY_TYPE type) {
-  return type == CKK_AES              ? kAesKeys
-         : type == CKK_GENERIC_SECRET ? kGenericKeys
-         : type == CKK_SHA256_HMAC    ? kHmacKeys
-                                      : 0u;
+  switch (type) {
+    case CKK_AES:
+      return kAesKeys;
+    case CKK_GENERIC_SECRET:
+      return kGenericKeys;
+    case CKK_SHA_1_HMAC:
+      return kSha1HmacKeys;
+    case CKK_SHA224_HMAC:
+      return kSha224HmacKeys;
+    case CKK_SHA256_HMAC:
+      return kSha256HmacKeys;
+    case CKK_SHA384_HMAC:
+      return kSha384HmacKeys;
+    case CKK_SHA512_HMAC:
+      return kSha512HmacKeys;
+    case CKK_RSA:
+      return kRsaKeys;
+    case CKK_EC:
+      return kEcKeys;
+    default:
+      return 0;
+  }
+}
+
+// Which half of a pair does what is asked; a secret key does all of it.
+CK_OBJECT_CLASS class_for(const MechanismRow& row, std::uint32_t usage) {
+  if (!(row.key_types & (kRsaKeys | kEcKeys))) return CKO_SECRET_KEY;
+  return usage & (kSignUsage | kDecryptUsage) ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY;
 }
 
 }  // namespace
@@ -46,9 +161,10 @@ std::uint32_t mask_of(CK_KEY_TYPE type) {
 std::span<const MechanismRow> mechanism_rows() { return kRows; }
 
 const MechanismRow* mechanism_row(CK_MECHANISM_TYPE type) {
-  const auto* row = std::find_if(std::begin(kRows), std::end(kRows),
-                                 [&](const auto& each) { return each.type == type; });
-  return row != std::end(kRows) ? row : nullptr;
+  const auto* row =
+      std::lower_bound(std::begin(kRows), std::end(kRows), type,
+                       [](const MechanismRow& a, CK_MECHANISM_TYPE b) { return a.type < b; });
+  return row != std::end(kRows) && row->type == type ? row : nullptr;
 }
 
 const MechanismRow* mechanism_for(const CK_MECHANISM& mechanism, CK_FLAGS function) {
@@ -57,14 +173,48 @@ const MechanismRow* mechanism_for(const CK_MECHANISM& mechanism, CK_FLAGS functi
 }
 
 CK_RV check_key(const Object& key, const MechanismRow& row, std::uint32_t usage) {
-  if (key.opaque || key.object_class != CKO_SECRET_KEY ||
+  if (key.opaque || key.object_class != class_for(row, usage) ||
       !(mask_of(key.key_type) & row.key_types)) {
     return CKR_KEY_TYPE_INCONSISTENT;
   }
-  const std::size_t length = key.value().size();
-  if (length < row.key_bytes_min || length > row.key_bytes_max) return CKR_KEY_SIZE_RANGE;
+  const std::size_t size = key.key_size();
+  if (size < row.key_size_min || size > row.key_size_max) return CKR_KEY_SIZE_RANGE;
   if (!(key.usage & usage)) return CKR_KEY_FUNCTION_NOT_PERMITTED;
   return key.allows(row.type) ? CKR_OK : CKR_MECHANISM_INVALID;
+}
+
+std::optional<Hash> hash_of(CK_MECHANISM_TYPE digest) {
+  switch (digest) {
+    case CKM_SHA_1:
+      return kSha1;
+    case CKM_SHA224:
+      return kSha224;
+    case CKM_SHA256:
+      return kSha256;
+    case CKM_SHA384:
+      return kSha384;
+    case CKM_SHA512:
+      return kSha512;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Hash> hash_of_mgf1(CK_RSA_PKCS_MGF_TYPE function) {
+  switch (function) {
+    case CKG_MGF1_SHA1:
+      return kSha1;
+    case CKG_MGF1_SHA224:
+      return kSha224;
+    case CKG_MGF1_SHA256:
+      return kSha256;
+    case CKG_MGF1_SHA384:
+      return kSha384;
+    case CKG_MGF1_SHA512:
+      return kSha512;
+    default:
+      return std::nullopt;
+  }
 }
 
 }  // namespace strongroom::token

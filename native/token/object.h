@@ -6,9 +6,10 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <variant>
 #include <vector>
 
-#include "token/algorithms/algorithms.h"
+#include "token/algorithms/asymmetric.h"
 #include "token/attributes.h"
 #include "token/flash/flash.h"
 
@@ -28,9 +29,11 @@ enum Usage : std::uint32_t {
   kDeriveUsage = 64,
 };
 
-// Longest CKA_VALUE of a data object and of a secret key, in bytes.
+// Longest CKA_VALUE of a data object and of a secret key, and longest PKCS#8 of a private key, in
+// bytes.
 inline constexpr std::size_t kDataBytesMax = 65536;
 inline constexpr std::size_t kSecretKeyBytesMax = 1024;
+inline constexpr std::size_t kPrivateKeyBytesMax = 4096;
 
 // ObjectIdentity: what stays the same through all snapshots of one object.
 struct ObjectIdentity {
@@ -49,7 +52,9 @@ class Object {
   std::shared_ptr<ObjectIdentity> identity;
   AttributeSet attributes;
   std::shared_ptr<algorithms::Key> key;  // secret keys
-  std::shared_ptr<const Secret> data;    // data objects: CKA_VALUE
+  std::shared_ptr<algorithms::PrivateKey> private_key;
+  std::shared_ptr<algorithms::PublicKey> public_key;  // of private keys, too
+  std::shared_ptr<const Secret> data;                 // data objects: CKA_VALUE
 
   // Stored by a build that knows more classes, key types or attributes: listed, kept, neither used
   // nor changed.
@@ -67,18 +72,35 @@ class Object {
 
   void refresh();
   bool allows(CK_MECHANISM_TYPE mechanism) const;
-  // May CKA_VALUE leave the token in the clear?
+  // May CKA_VALUE, and the other private parts of a key, leave the token in the clear?
   bool value_readable() const {
     return !opaque && (object_class == CKO_DATA || (!sensitive && extractable));
   }
-  Bytes value() const { return key ? key->value() : data ? data->bytes() : Bytes{}; }
+  // What is wrapped, and stored in flash beside the attributes: a private key's is its PKCS#8, a
+  // public key's is empty.
+  Bytes value() const {
+    return key ? key->value() : private_key ? private_key->value() : data ? data->bytes() : Bytes{};
+  }
+  // An attribute that may be secret (AttributeKind::kSecret): has the object one, and its value.
+  bool has_secret(CK_ATTRIBUTE_TYPE type) const;
+  Bytes secret_attribute(CK_ATTRIBUTE_TYPE type) const;
+  // In the unit of MechanismRow: bytes of a secret key, bits of the others.
+  std::size_t key_size() const { return public_key ? public_key->bits() : value().size(); }
 };
 
-// make_object builds an object from complete attributes and its value. CKR_DEVICE_MEMORY,
-// CKR_HOST_MEMORY.
-CK_RV make_object(AttributeSet attributes, Secret value, std::shared_ptr<Object>* out);
+// What an object is made of beside its attributes. Secret: the value of a data object or secret
+// key.
+using Material = std::variant<Secret, std::shared_ptr<algorithms::PrivateKey>,
+                              std::shared_ptr<algorithms::PublicKey>>;
 
-// Key sizes in bytes that a key type has.
+// make_object builds an object from complete attributes and its material, and sets the attributes
+// that say what the material is (CKA_VALUE_LEN, CKA_MODULUS, CKA_PUBLIC_KEY_INFO ...).
+// CKR_DEVICE_MEMORY, CKR_HOST_MEMORY.
+CK_RV make_object(AttributeSet attributes, Material material, std::shared_ptr<Object>* out);
+
+// Is this a key type that the class has here?
+bool key_type_known(CK_OBJECT_CLASS object_class, CK_KEY_TYPE type);
+// Key sizes in bytes that a secret key's type has.
 bool key_length_valid(CK_KEY_TYPE type, std::size_t length);
 
 }  // namespace strongroom::token

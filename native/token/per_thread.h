@@ -1,11 +1,14 @@
 // per_thread.h: small numbers for threads, and tables by that number. A thread takes a number at
 // its first use and gives it back when it ends; a later thread may get the same one, with whatever
-// the table holds, but two living threads never share one. No lock is taken.
+// the table holds, but two living threads never share one. No lock is taken. What a thread has from
+// before a fork is left behind where the child begins anew (Library::begin_anew).
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <new>
+
+#include "token/secure_memory.h"
 
 namespace strongroom {
 
@@ -27,16 +30,31 @@ class PerThread {
   T* get() {
     const std::size_t number = thread_number();
     if (number == kNoThreadNumber) {
-      thread_local T own;
-      return &own;
+      thread_local Unnumbered own;
+      return up_to_date(own.entry);
     }
-    T*& mine = table_[number];
-    if (mine == nullptr) mine = new (std::nothrow) T;
-    return mine;
+    return up_to_date(table_[number]);
   }
 
  private:
-  std::array<T*, kThreadNumbers> table_{};
+  struct Entry {
+    T* value = nullptr;
+    unsigned generation = 0;
+  };
+  struct Unnumbered {
+    Entry entry;
+    ~Unnumbered() {
+      if (entry.generation == process_generation()) delete entry.value;
+    }
+  };
+
+  static T* up_to_date(Entry& entry) {
+    const unsigned now = process_generation();
+    if (entry.value == nullptr || entry.generation != now) entry = {new (std::nothrow) T, now};
+    return entry.value;
+  }
+
+  std::array<Entry, kThreadNumbers> table_{};
 };
 
 }  // namespace strongroom

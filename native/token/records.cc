@@ -1,6 +1,7 @@
 #include "token/records.h"
 
 #include "token/drbg/drbg.h"
+#include "token/key_parts.h"
 
 namespace strongroom::token {
 namespace {
@@ -52,6 +53,30 @@ bool attribute_known(CK_ATTRIBUTE_TYPE type, Bytes value) {
   return row->kind != AttributeKind::kTemplate || decode_attributes(value, attribute_known);
 }
 
+// A public key is in its attributes; everything else in the value. CKR_DEVICE_ERROR: no such key.
+CK_RV decode_material(const AttributeSet& attributes, Bytes value, Material* out) {
+  const CK_OBJECT_CLASS object_class = *attributes.number(CKA_CLASS);
+  if (object_class == CKO_PUBLIC_KEY) {
+    std::shared_ptr<algorithms::PublicKey> key;
+    if (make_public_key(attributes, &key) != CKR_OK) return CKR_DEVICE_ERROR;
+    *out = std::move(key);
+    return CKR_OK;
+  }
+  Secret secret(value);
+  if (!value.empty() && !secret) return CKR_DEVICE_MEMORY;
+  if (object_class != CKO_PRIVATE_KEY) {
+    *out = std::move(secret);
+    return CKR_OK;
+  }
+  std::shared_ptr<algorithms::PrivateKey> key;
+  const CK_RV rv = algorithms::make_private_key(std::move(secret), &key);
+  if (rv == CKR_ATTRIBUTE_VALUE_INVALID) return CKR_DEVICE_ERROR;
+  if (rv != CKR_OK) return rv;
+  if (key->public_key()->type() != attributes.number(CKA_KEY_TYPE)) return CKR_DEVICE_ERROR;
+  *out = std::move(key);
+  return CKR_OK;
+}
+
 // Attributes of a type this build does not know, and classes and key types it does not know, make
 // the object opaque. Its record is never rewritten, so nothing in it is lost.
 CK_RV decode_body(Bytes body, std::shared_ptr<Object>* out) {
@@ -71,11 +96,9 @@ CK_RV decode_body(Bytes body, std::shared_ptr<Object>* out) {
   if (!well_formed) return CKR_DEVICE_ERROR;
   const auto object_class = attributes.number(CKA_CLASS);
   const auto key_type = attributes.number(CKA_KEY_TYPE);
-  const bool known =
-      !unknown &&
-      (object_class == CKO_DATA ||
-       (object_class == CKO_SECRET_KEY &&
-        (key_type == CKK_AES || key_type == CKK_GENERIC_SECRET || key_type == CKK_SHA256_HMAC)));
+  const bool known = !unknown && (object_class == CKO_DATA ||
+                                  (object_class && key_type && class_mask(*object_class) != 0 &&
+                                   key_type_known(*object_class, *key_type)));
   if (!known) {
     auto object = std::make_shared<Object>();
     object->identity = std::make_shared<ObjectIdentity>();
@@ -85,9 +108,9 @@ CK_RV decode_body(Bytes body, std::shared_ptr<Object>* out) {
     *out = std::move(object);
     return CKR_OK;
   }
-  Secret secret(value);
-  if (!value.empty() && !secret) return CKR_DEVICE_MEMORY;
-  return make_object(std::move(attributes), std::move(secret), out);
+  Material material;
+  if (const CK_RV rv = decode_material(attributes, value, &material); rv != CKR_OK) return rv;
+  return make_object(std::move(attributes), std::move(material), out);
 }
 
 std::vector<std::uint8_t> additional_data(Bytes header, const RecordPlace& place) {

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -25,9 +26,9 @@ constexpr std::size_t kSecureHeapMinimum = 32;
 constexpr std::uint32_t kCanary = 0x5372c0de;
 
 // Blocks below a page: a page holds blocks of one class. Everything larger takes whole pages in a
-// row.
-constexpr std::array<std::uint16_t, 12> kClassBytes = {16,  32,  48,  64,  96,   128,
-                                                       192, 256, 384, 512, 1024, 2048};
+// row. 1344 is for RSA-2048 keys: three to a page.
+constexpr std::array<std::uint16_t, 13> kClassBytes = {16,  32,  48,  64,   96,   128, 192,
+                                                       256, 384, 512, 1024, 1344, 2048};
 constexpr std::uint16_t kNone = 0xffff;
 
 enum class PageUse : std::uint8_t { kFree, kBlocks, kRunStart, kRunRest };
@@ -122,6 +123,9 @@ std::uint8_t* Arena::allocate(std::size_t length) {
 }
 
 void Arena::release(std::uint8_t* data) {
+  // From the arena of a parent process.
+  const std::less<const std::uint8_t*> before;
+  if (before(data, base_) || !before(data, base_ + kArenaBytes)) return;
   const auto page =
       static_cast<std::uint16_t>(static_cast<std::size_t>(data - page_data(0)) / kPageBytes);
   const std::lock_guard lock(mutex_);
@@ -250,10 +254,13 @@ struct SecureMemory {
 };
 
 // Never destroyed: another thread may release a secret while the process exits.
-SecureMemory& memory() {
-  static SecureMemory& instance = *new SecureMemory;
+std::atomic<SecureMemory*>& current() {
+  static std::atomic<SecureMemory*> instance{new SecureMemory};
   return instance;
 }
+SecureMemory& memory() { return *current().load(std::memory_order_acquire); }
+
+std::atomic<unsigned> generation{0};
 
 }  // namespace
 
@@ -262,6 +269,16 @@ SR_MEMORY_RANGE arena_range() { return memory().arena.range(); }
 SR_MEMORY_RANGE secure_heap_range() { return memory().heap; }
 bool secure_memory_locked() { return memory().locked; }
 bool forked() { return memory().arena.wiped_by_fork(); }
+
+bool renew_secure_memory() {
+  auto fresh = std::make_unique<SecureMemory>();
+  if (!fresh->usable) return false;
+  generation.fetch_add(1, std::memory_order_release);
+  current().store(fresh.release(), std::memory_order_release);
+  return true;
+}
+
+unsigned process_generation() { return generation.load(std::memory_order_acquire); }
 
 void wipe(void* data, std::size_t length) {
   if (length == 0) return;

@@ -1,7 +1,8 @@
 // secure_memory.h: where key material lives. One arena per process: locked, excluded from core
-// dumps, wiped in a forked child. The token keeps no raw key outside it. What OpenSSL derives from
-// one lies in OpenSSL's heap while a context lives: AES schedules (which hold the key's words) and
-// the SHA-256 states of an HMAC key (which do not).
+// dumps, wiped in a forked child. The token keeps no raw key outside it. What OpenSSL makes of one
+// lies in OpenSSL's heap while a context lives: AES schedules (which hold the key's words), the
+// hash states of an HMAC key (which do not), and the numbers of an RSA private key, for which its
+// providers have no other place. EC private keys lie in its secure heap.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +26,14 @@ bool secure_memory_locked();
 
 // True in a process forked from the one that initialised (a canary on a wipe-on-fork page is zero).
 bool forked();
+
+// renew_secure_memory, in a forked child: a new arena, locked for this process. The parent's stays
+// mapped, empty, for what still points into it. Library::begin_anew calls it last of all, since
+// forked() is false from then on.
+bool renew_secure_memory();
+
+// Moves with renew_secure_memory: what a thread has kept from before belongs to another process.
+unsigned process_generation();
 
 // wipe overwrites length bytes; the compiler cannot remove it.
 void wipe(void* data, std::size_t length);

@@ -6,8 +6,9 @@
 #include <unordered_set>
 #include <vector>
 
+#include "token/mechanisms.h"
 #include "token/no_wait.h"
-#include "token/object.h"
+#include "token/parameters.h"
 #include "token/spin_lock.h"
 
 namespace strongroom::token {
@@ -30,12 +31,13 @@ struct Operation {
     kMessageDecrypt,
   };
   Kind kind = Kind::kNone;
-  CK_MECHANISM_TYPE mechanism = 0;
+  const MechanismRow* mechanism = nullptr;
   std::shared_ptr<const Object> key;
   std::uint32_t login = 0;  // ApplicationSlot::login() at Init; compared where the key is private
-  std::size_t output_extra = 0;  // GCM: tag bytes; MAC: MAC bytes
+  SignatureParameters signature;
+  CipherParameters cipher;  // its bytes are in the next two
   std::vector<std::uint8_t> iv;
-  std::vector<std::uint8_t> aad;
+  std::vector<std::uint8_t> aad;        // GCM: additional data; OAEP: label
   std::vector<CK_OBJECT_HANDLE> found;  // kFind
   std::size_t next = 0;                 // kFind
 

@@ -45,7 +45,9 @@ class Slot {
   void user_left();
 
   // Token objects. All answer CKR_STRONGROOM_BUSY to a no-wait thread.
-  CK_RV add(Session& session, std::shared_ptr<Object> object, CK_OBJECT_HANDLE* handle);
+  // add: all objects or none, in one commit; `handles` takes as many.
+  CK_RV add(Session& session, std::span<const std::shared_ptr<Object>> objects,
+            CK_OBJECT_HANDLE* handles);
   CK_RV change(Session& session, const Object& object, const Template& changes);
   CK_RV destroy(Session& session, const Object& object);
   CK_RV mark_trusted(Session& session, Bytes unique_id);

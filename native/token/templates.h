@@ -9,11 +9,30 @@ namespace strongroom::token {
 
 class Object;
 
-// A caller's template, copied out of its memory once. CKA_VALUE travels apart, in the arena.
+// Secret attributes of a template (AttributeKind::kSecret), in the arena.
+class SecretAttributes {
+ public:
+  const Secret* find(CK_ATTRIBUTE_TYPE type) const;
+  // The value, moved out; empty where there is none.
+  Secret take(CK_ATTRIBUTE_TYPE type);
+  void add(CK_ATTRIBUTE_TYPE type, Secret value) { items_.push_back({type, std::move(value)}); }
+  bool empty() const { return items_.empty(); }
+
+  struct Item {
+    CK_ATTRIBUTE_TYPE type;
+    Secret value;
+  };
+  auto begin() const { return items_.begin(); }
+  auto end() const { return items_.end(); }
+
+ private:
+  std::vector<Item> items_;
+};
+
+// A caller's template, copied out of its memory once.
 struct Template {
   AttributeSet attributes;
-  Secret value;
-  bool has_value = false;
+  SecretAttributes secrets;
   bool unknown =
       false;  // it named an attribute this token does not have (only with Unknown::kNote)
 };
@@ -25,18 +44,28 @@ enum class Unknown { kRefuse, kNote };
 CK_RV parse_template(const CK_ATTRIBUTE* attributes, CK_ULONG count, Unknown unknown,
                      Template* out);
 
-// complete_template: the caller's attributes, then those `enforced` names (an unwrap or derive
-// template; null: none), then defaults, then what the token alone sets. base: the key derived from,
-// null otherwise. CKR_TEMPLATE_INCONSISTENT also when caller and enforced disagree on any
-// attribute.
-CK_RV complete_template(const AttributeSet& caller, Origin origin, CK_MECHANISM_TYPE mechanism,
-                        const AttributeSet* enforced, const Object* base, AttributeSet* out);
+// How an object comes to be: what a function says of it before its template does.
+struct Making {
+  Origin origin;
+  CK_MECHANISM_TYPE mechanism = 0;  // kGenerate
+  // The class and key type the function makes; a template may repeat them.
+  std::optional<CK_OBJECT_CLASS> object_class{};
+  std::optional<CK_KEY_TYPE> key_type{};
+  const AttributeSet* enforced = nullptr;  // the unwrap or derive template of the key used
+  const Object* base = nullptr;            // the key derived from
+};
+
+// complete_template: the caller's attributes, then those that are enforced, then defaults, then
+// what the token alone sets. CKR_TEMPLATE_INCOMPLETE, CKR_ATTRIBUTE_READ_ONLY,
+// CKR_ATTRIBUTE_VALUE_INVALID, CKR_TEMPLATE_INCONSISTENT (also when caller and enforced disagree on
+// any attribute).
+CK_RV complete_template(const AttributeSet& caller, const Making& making, AttributeSet* out);
 
 // apply_changes: C_SetAttributeValue. All changes or none.
 CK_RV apply_changes(const AttributeSet& current, const Template& changes, AttributeSet* out);
 
-// C_FindObjects' rule: every attribute named is present and equal. CKA_VALUE matches only where it
-// could be read.
+// C_FindObjects' rule: every attribute named is present and equal. Secret ones match only where
+// they could be read.
 bool matches(const Object& object, const Template& wanted);
 
 }  // namespace strongroom::token

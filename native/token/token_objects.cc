@@ -105,26 +105,42 @@ CK_RV Slot::encode(Session& session, const Object& object, Secret* open,
   return seal_private_object(object, *object_key, record_place(object.identity->record), sealed);
 }
 
-CK_RV Slot::add(Session& session, std::shared_ptr<Object> object, CK_OBJECT_HANDLE* handle) {
+CK_RV Slot::add(Session& session, std::span<const std::shared_ptr<Object>> objects,
+                CK_OBJECT_HANDLE* handles) {
   if (no_wait) return CKR_STRONGROOM_BUSY;
   std::shared_lock gate(write_gate_);
   if (session.closed.load(std::memory_order_acquire)) return CKR_SESSION_HANDLE_INVALID;
-  const flash::RecordId record = device_.flash().next_id();
-  object->identity->record = record;
-  object->identity->slot = this;
-  Secret open;
-  std::vector<std::uint8_t> sealed;
-  if (const CK_RV rv = encode(session, *object, &open, &sealed); rv != CKR_OK) return rv;
-  const Bytes value = object->is_private ? Bytes(sealed) : open.bytes();
-  if (const CK_RV rv = commit(record, kObjectRecord, value, false); rv != CKR_OK) return rv;
+  struct Encoded {
+    Secret open;
+    std::vector<std::uint8_t> sealed;
+  };
+  std::vector<Encoded> encoded(objects.size());
+  std::vector<flash::Change> changes;
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    Object& object = *objects[i];
+    object.identity->record = device_.flash().next_id();
+    object.identity->slot = this;
+    if (const CK_RV rv = encode(session, object, &encoded[i].open, &encoded[i].sealed);
+        rv != CKR_OK)
+      return rv;
+    changes.push_back(
+        {.id = object.identity->record,
+         .slot = index,
+         .type = kObjectRecord,
+         .value = object.is_private ? Bytes(encoded[i].sealed) : encoded[i].open.bytes(),
+         .erase = false});
+  }
+  if (const CK_RV rv = device_.flash().commit(changes); rv != CKR_OK) return rv;
   {
     std::lock_guard lock(mutex_);
-    ++object_records_;
+    object_records_ += objects.size();
   }
   // Durable now, whatever follows. Not publishable only when the user has just logged out: the
   // handle is then one that names nothing, which is what a logout makes of it anyway.
-  publish(record, object);
-  *handle = session.place.handle_of(*object);
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    publish(objects[i]->identity->record, objects[i]);
+    handles[i] = session.place.handle_of(*objects[i]);
+  }
   return CKR_OK;
 }
 
@@ -171,7 +187,8 @@ CK_RV Slot::destroy(Session& session, const Object& object) {
 namespace {
 
 // What SR_MarkTrusted asks of a key (vendor.h): made here and never seen, wraps and does nothing
-// else, and what comes out of it can neither be read nor leave under a key that is not trusted.
+// else, and what comes out of it is of one class and can neither be read nor leave under a key that
+// is not trusted.
 bool may_be_trusted(const Object& object) {
   const AttributeSet& has = object.attributes;
   if (object.opaque || object.object_class != CKO_SECRET_KEY || object.key_type != CKK_AES)
@@ -186,7 +203,7 @@ bool may_be_trusted(const Object& object) {
   const AttributeSet unwrapped = decode_template(unwrap_template->bytes());
   const Attribute* extractable = unwrapped.find(CKA_EXTRACTABLE);
   const bool stays_inside = extractable && !unwrapped.is_true(CKA_EXTRACTABLE);
-  return unwrapped.is_true(CKA_SENSITIVE) &&
+  return unwrapped.has(CKA_CLASS) && unwrapped.is_true(CKA_SENSITIVE) &&
          (unwrapped.is_true(CKA_WRAP_WITH_TRUSTED) || stays_inside);
 }
 

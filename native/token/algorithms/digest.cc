@@ -1,8 +1,9 @@
-// SHA-256 (FIPS 180-4), PBKDF2 (SP 800-132, RFC 8018) and comparison in constant time.
+// The hashes (FIPS 180-4), PBKDF2 (SP 800-132, RFC 8018) and comparison in constant time.
 #include <openssl/crypto.h>
 
 #include <memory>
 
+#include "token/algorithms/asymmetric.h"
 #include "token/algorithms/openssl.h"
 #include "token/algorithms/unchecked.h"
 #include "token/per_thread.h"
@@ -35,18 +36,21 @@ OSSL_PARAM octets(const char* name, Bytes bytes) {
 
 namespace unchecked {
 
-CK_RV sha256(Bytes data, MutableBytes digest) {
-  if (digest.size() != kSha256Bytes) return CKR_ARGUMENTS_BAD;
+CK_RV digest(Hash hash, Bytes data, MutableBytes out) {
+  if (out.size() != hash_length(hash)) return CKR_ARGUMENTS_BAD;
   const Library* const algorithms = library();
   DigestContext* const own = digest_contexts.get();
   if (algorithms == nullptr || own == nullptr || own->context == nullptr) return CKR_HOST_MEMORY;
-  if (EVP_DigestInit_ex2(own->context, algorithms->sha256, nullptr) == 1 &&
+  EVP_MD* const algorithm = algorithms->hashes[static_cast<std::size_t>(hash)];
+  if (EVP_DigestInit_ex2(own->context, algorithm, nullptr) == 1 &&
       EVP_DigestUpdate(own->context, given(data.data()), data.size()) == 1 &&
-      EVP_DigestFinal_ex(own->context, digest.data(), nullptr) == 1)
+      EVP_DigestFinal_ex(own->context, out.data(), nullptr) == 1)
     return CKR_OK;
   ERR_clear_error();
   return CKR_FUNCTION_FAILED;
 }
+
+CK_RV sha256(Bytes data, MutableBytes out) { return unchecked::digest(Hash::kSha256, data, out); }
 
 CK_RV pbkdf2_hmac_sha256(Bytes password, Bytes salt, unsigned iterations, MutableBytes out) {
   if (iterations == 0 || out.empty()) return CKR_ARGUMENTS_BAD;
@@ -73,6 +77,11 @@ CK_RV pbkdf2_hmac_sha256(Bytes password, Bytes salt, unsigned iterations, Mutabl
 CK_RV sha256(Bytes data, MutableBytes digest) {
   const CK_RV rv = self_test::require(self_test::Algorithm::kSha256);
   return rv != CKR_OK ? rv : unchecked::sha256(data, digest);
+}
+
+CK_RV digest(Hash hash, Bytes data, MutableBytes out) {
+  const CK_RV rv = self_test::require(self_test::hash_alone(hash));
+  return rv != CKR_OK ? rv : unchecked::digest(hash, data, out);
 }
 
 CK_RV pbkdf2_hmac_sha256(Bytes password, Bytes salt, unsigned iterations, MutableBytes out) {

@@ -48,12 +48,4 @@ EVP_CIPHER_CTX* Contexts::gcm(Bytes key) {
   return gcm_;
 }
 
-HmacState* Contexts::hmac(Bytes key) {
-  if (hmac_ != nullptr) return hmac_.get();
-  std::unique_ptr<HmacState> made(new (std::nothrow) HmacState);
-  if (made == nullptr || !made->set_key(key)) return nullptr;
-  hmac_ = std::move(made);
-  return hmac_.get();
-}
-
 }  // namespace strongroom::algorithms

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <memory>
+#include <new>
+#include <tuple>
 #include <utility>
 
 #include "token/algorithms/algorithms.h"
@@ -23,14 +25,29 @@ class Contexts {
   // Made on first use with the key's bytes straight from the arena. Null: out of memory, or not an
   // AES key.
   EVP_CIPHER_CTX* gcm(Bytes key);
-  HmacState* hmac(Bytes key);
+  template <Hash kHash>
+  HmacState<kHash>* hmac(Bytes key) {
+    Hmac<kHash>& state = std::get<Hmac<kHash>>(hmacs_);
+    if (state == nullptr) {
+      state.reset(new (std::nothrow) HmacState<kHash>);
+      if (state != nullptr && !state->set_key(key)) state.reset();
+    }
+    return state.get();
+  }
   // After an unexpected failure a context is in no known state.
   void discard_gcm();
-  void discard_hmac() { hmac_.reset(); }
+  template <Hash kHash>
+  void discard_hmac() {
+    std::get<Hmac<kHash>>(hmacs_).reset();
+  }
 
  private:
+  template <Hash kHash>
+  using Hmac = std::unique_ptr<HmacState<kHash>>;
   EVP_CIPHER_CTX* gcm_ = nullptr;
-  std::unique_ptr<HmacState> hmac_;
+  std::tuple<Hmac<Hash::kSha1>, Hmac<Hash::kSha224>, Hmac<Hash::kSha256>, Hmac<Hash::kSha384>,
+             Hmac<Hash::kSha512>>
+      hmacs_;
 };
 
 class KeyWithContexts final : public Key {
@@ -60,9 +77,15 @@ class Lease {
   }
 
   EVP_CIPHER_CTX* gcm() { return contexts_ != nullptr ? contexts_->gcm(key_.value()) : nullptr; }
-  HmacState* hmac() { return contexts_ != nullptr ? contexts_->hmac(key_.value()) : nullptr; }
+  template <Hash kHash>
+  HmacState<kHash>* hmac() {
+    return contexts_ != nullptr ? contexts_->hmac<kHash>(key_.value()) : nullptr;
+  }
   void discard_gcm() { contexts_->discard_gcm(); }
-  void discard_hmac() { contexts_->discard_hmac(); }
+  template <Hash kHash>
+  void discard_hmac() {
+    contexts_->discard_hmac<kHash>();
+  }
 
  private:
   KeyWithContexts& key_;

@@ -12,13 +12,15 @@
 #include <array>
 #include <cstddef>
 
+#include "token/algorithms/hash.h"
+
 namespace strongroom::algorithms {
 
 struct Library {
   OSSL_LIB_CTX* context;
   std::array<EVP_CIPHER*, 3> gcm;  // AES-128, -192, -256
   std::array<EVP_CIPHER*, 3> kwp;
-  EVP_MD* sha256;
+  std::array<EVP_MD*, kHashCount> hashes;  // by Hash
   EVP_KDF* pbkdf2;
   EVP_RAND* ctr_drbg;
   EVP_RAND* seed_source;   // the operating system's
@@ -28,6 +30,9 @@ struct Library {
 // Null when the context or any algorithm could not be had. Never freed: threads may outlive static
 // destructors.
 const Library* library();
+
+// OpenSSL's name of a hash.
+const char* name_of(Hash hash);
 
 // The AES cipher of a family for a key of 16, 24 or 32 bytes; null for any other length.
 EVP_CIPHER* for_key_length(const std::array<EVP_CIPHER*, 3>& family, std::size_t key_length);

@@ -53,7 +53,7 @@ bool acceptable(std::span<const KdfField> fields, std::uint32_t blocks, std::uin
 }
 
 // One PRF call: HMAC over all fields, with this block's counter.
-bool block(HmacState& hmac, std::span<const KdfField> fields, std::uint32_t counter,
+bool block(HmacSha256& hmac, std::span<const KdfField> fields, std::uint32_t counter,
            std::uint32_t length_bits, std::uint8_t* out) {
   bool good = hmac.start();
   for (const KdfField& field : fields) {
@@ -87,14 +87,14 @@ CK_RV sp800_108_counter(Key& key, std::span<const KdfField> fields, MutableBytes
     if (!last) return CKR_HOST_MEMORY;
   }
   Lease lease(key);
-  HmacState* const hmac = lease.hmac();
+  HmacSha256* const hmac = lease.hmac<Hash::kSha256>();
   if (hmac == nullptr) return CKR_HOST_MEMORY;
   std::size_t done = 0;
   for (std::uint32_t counter = 1; counter <= blocks; ++counter) {
     const std::size_t wanted = std::min(kSha256Bytes, out.size() - done);
     std::uint8_t* const target = wanted == kSha256Bytes ? out.data() + done : last.data();
     if (!block(*hmac, fields, counter, length_bits, target)) {
-      lease.discard_hmac();
+      lease.discard_hmac<Hash::kSha256>();
       wipe(out.data(), out.size());
       ERR_clear_error();
       return CKR_FUNCTION_FAILED;

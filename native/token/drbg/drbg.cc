@@ -64,10 +64,11 @@ class Root {
   CtrDrbg drbg_;
 };
 
-Root& root() {
-  static Root& instance = *new Root;  // never destroyed
+std::atomic<Root*>& current_root() {
+  static std::atomic<Root*> instance{new Root};  // never destroyed
   return instance;
 }
+Root& root() { return *current_root().load(std::memory_order_acquire); }
 
 CK_RV Root::ensure_seeded() {
   const bool wanted = wants_entropy_.load(std::memory_order_acquire);
@@ -209,5 +210,8 @@ CK_RV mix_in(Bytes entropy) {
 }
 
 void request_reseed() { root().request_reseed(); }
+
+// The threads' streams follow by their generation.
+void begin_anew() { current_root().store(new Root, std::memory_order_release); }
 
 }  // namespace strongroom::drbg

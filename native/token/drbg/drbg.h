@@ -19,4 +19,7 @@ CK_RV mix_in(Bytes entropy);
 // what every thread has buffered. Does nothing else itself, so it may be called from anywhere.
 void request_reseed();
 
+// begin_anew, in a forked child: nothing of the parent's generator is used again.
+void begin_anew();
+
 }  // namespace strongroom::drbg

@@ -14,20 +14,26 @@ bool overlap_unevenly(const CK_BYTE* a, std::size_t a_length, const CK_BYTE* b,
   return before(a, b + b_length) && before(b, a + a_length);
 }
 
-CK_RV admit(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
-            CK_OBJECT_HANDLE key, std::shared_ptr<const Object>* object) {
-  if (session.operation.kind != Operation::Kind::kNone) return CKR_OPERATION_ACTIVE;
+CK_RV find_key(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
+               CK_OBJECT_HANDLE key, Admitted* out) {
   const MechanismRow* row = mechanism_for(mechanism, what.function);
   if (!row) return CKR_MECHANISM_INVALID;
-  *object = session.place.find(key, *session.application);
-  if (!*object) return CKR_KEY_HANDLE_INVALID;
+  out->row = row;
+  out->key = session.place.find(key, *session.application);
+  if (!out->key) return CKR_KEY_HANDLE_INVALID;
   const std::uint32_t usage =
-      row->type == CKM_STRONGROOM_DERIVE_AES_GCM ? std::uint32_t{kDeriveUsage} : what.usage;
-  return check_key(**object, *row, usage);
+      row->family == Family::kSeal ? std::uint32_t{kDeriveUsage} : what.usage;
+  return check_key(*out->key, *row, usage);
+}
+
+CK_RV admit(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
+            CK_OBJECT_HANDLE key, Admitted* out) {
+  if (session.operation.kind != Operation::Kind::kNone) return CKR_OPERATION_ACTIVE;
+  return find_key(session, what, mechanism, key, out);
 }
 
 CK_RV begin(Session& session, const Beginning& what, const CK_MECHANISM* mechanism,
-            CK_OBJECT_HANDLE key, CK_RV (*prepare)(const CK_MECHANISM&, Operation&)) {
+            CK_OBJECT_HANDLE key, Prepare prepare) {
   if (const CK_RV rv = ready(); rv != CKR_OK) return rv;
   OperationLock lock(session);
   if (!lock) return OperationLock::refusal();
@@ -38,16 +44,16 @@ CK_RV begin(Session& session, const Beginning& what, const CK_MECHANISM* mechani
   }
   const CK_MECHANISM copy = *mechanism;
   const std::uint32_t login = session.place.login();
-  std::shared_ptr<const Object> object;
-  if (const CK_RV rv = admit(session, what, copy, key, &object); rv != CKR_OK) return rv;
-  if (const CK_RV rv = prepare(copy, operation); rv != CKR_OK) {
+  Admitted admitted;
+  if (const CK_RV rv = admit(session, what, copy, key, &admitted); rv != CKR_OK) return rv;
+  operation.mechanism = admitted.row;
+  operation.key = std::move(admitted.key);
+  operation.login = login;
+  if (const CK_RV rv = prepare(*admitted.row, copy, operation); rv != CKR_OK) {
     operation.end();
     return rv;
   }
   operation.kind = what.kind;
-  operation.mechanism = copy.mechanism;
-  operation.key = std::move(object);
-  operation.login = login;
   return CKR_OK;
 }
 
@@ -72,8 +78,9 @@ CK_RV may_add(const Session& session, const AttributeSet& attributes) {
   return on_token && no_wait ? CKR_STRONGROOM_BUSY : CKR_OK;
 }
 
-CK_RV add_object(Session& session, AttributeSet attributes, Secret value,
-                 CK_OBJECT_HANDLE* handle) {
+namespace {
+
+CK_RV build(AttributeSet attributes, Material material, std::shared_ptr<Object>* out) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::uint8_t random[16];
   if (const CK_RV rv = drbg::generate(random); rv != CKR_OK) return rv;
@@ -83,11 +90,49 @@ CK_RV add_object(Session& session, AttributeSet attributes, Secret value,
     unique_id[2 * i + 1] = static_cast<std::uint8_t>(kDigits[random[i] & 15]);
   }
   attributes.set(CKA_UNIQUE_ID, unique_id);
+  return make_object(std::move(attributes), std::move(material), out);
+}
+
+CK_RV add(Session& session, const std::shared_ptr<Object>& object, CK_OBJECT_HANDLE* handle) {
+  return object->on_token ? session.slot.add(session, {&object, 1}, handle)
+                          : add_session_object(session, object, handle);
+}
+
+}  // namespace
+
+CK_RV add_object(Session& session, AttributeSet attributes, Material material,
+                 CK_OBJECT_HANDLE* handle) {
   std::shared_ptr<Object> object;
-  if (const CK_RV rv = make_object(std::move(attributes), std::move(value), &object); rv != CKR_OK)
+  if (const CK_RV rv = build(std::move(attributes), std::move(material), &object); rv != CKR_OK)
     return rv;
-  return object->on_token ? session.slot.add(session, std::move(object), handle)
-                          : add_session_object(session, std::move(object), handle);
+  return add(session, object, handle);
+}
+
+CK_RV add_pair(Session& session, AttributeSet public_attributes, AttributeSet private_attributes,
+               std::shared_ptr<algorithms::PrivateKey> key, CK_OBJECT_HANDLE* public_handle,
+               CK_OBJECT_HANDLE* private_handle) {
+  std::shared_ptr<Object> pair[2];
+  if (const CK_RV rv = build(std::move(public_attributes), key->public_key(), &pair[0]);
+      rv != CKR_OK)
+    return rv;
+  if (const CK_RV rv = build(std::move(private_attributes), std::move(key), &pair[1]); rv != CKR_OK)
+    return rv;
+  CK_OBJECT_HANDLE handles[2] = {CK_INVALID_HANDLE, CK_INVALID_HANDLE};
+  CK_RV rv;
+  if (pair[0]->on_token && pair[1]->on_token) {
+    rv = session.slot.add(session, pair, handles);
+  } else {
+    // A session object first: it is the one that goes without a trace.
+    const std::size_t first = pair[0]->on_token ? 1 : 0;
+    rv = add(session, pair[first], &handles[first]);
+    if (rv != CKR_OK) return rv;
+    rv = add(session, pair[1 - first], &handles[1 - first]);
+    if (rv != CKR_OK) remove_session_object(session, *pair[first]);
+  }
+  if (rv != CKR_OK) return rv;
+  *public_handle = handles[0];
+  *private_handle = handles[1];
+  return CKR_OK;
 }
 
 CK_RV session_cancel(Session& session, CK_FLAGS flags) {

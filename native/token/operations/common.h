@@ -40,18 +40,29 @@ struct Beginning {
   std::uint32_t usage;  // of the key
 };
 
-// begin: C_*Init. A null mechanism ends an active operation of this kind (v3.0). prepare(mechanism,
-// operation) reads the mechanism's parameter; the operation becomes active only if it answers
-// CKR_OK.
+// begin: C_*Init. A null mechanism ends an active operation of this kind (v3.0). prepare(row,
+// mechanism, operation) reads the mechanism's parameter for the key in `operation`; the operation
+// becomes active only if it answers CKR_OK.
+using Prepare = CK_RV (*)(const MechanismRow&, const CK_MECHANISM&, Operation&);
 CK_RV begin(Session& session, const Beginning& what, const CK_MECHANISM* mechanism,
-            CK_OBJECT_HANDLE key, CK_RV (*prepare)(const CK_MECHANISM&, Operation&));
+            CK_OBJECT_HANDLE key, Prepare prepare);
+
+// What a mechanism and a key handle turned out to be.
+struct Admitted {
+  const MechanismRow* row = nullptr;
+  std::shared_ptr<const Object> key;
+};
+
+// find_key: the mechanism can do this, and the key may be used for it.
+CK_RV find_key(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
+               CK_OBJECT_HANDLE key, Admitted* out);
 
 // admit: the checks of begin that come before the parameter, with the operation lock held.
 CK_RV admit(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
-            CK_OBJECT_HANDLE key, std::shared_ptr<const Object>* object);
+            CK_OBJECT_HANDLE key, Admitted* out);
 
 // once: C_*Init and the single part after it as one call that leaves no operation behind, whatever
-// it answers. work(mechanism, key object) reads the parameter, then does what the part does.
+// it answers. work(row, mechanism, key object) reads the parameter, then does what the part does.
 template <class Work>
 CK_RV once(Session& session, const Beginning& what, const CK_MECHANISM* mechanism,
            CK_OBJECT_HANDLE key, Work work) {
@@ -60,9 +71,9 @@ CK_RV once(Session& session, const Beginning& what, const CK_MECHANISM* mechanis
   if (!lock) return OperationLock::refusal();
   if (!mechanism) return CKR_ARGUMENTS_BAD;
   const CK_MECHANISM copy = *mechanism;
-  std::shared_ptr<const Object> object;
-  const CK_RV rv = admit(session, what, copy, key, &object);
-  return rv != CKR_OK ? rv : work(copy, *object);
+  Admitted admitted;
+  const CK_RV rv = admit(session, what, copy, key, &admitted);
+  return rv != CKR_OK ? rv : work(*admitted.row, copy, *admitted.key);
 }
 
 // With the operation lock held: is an operation of this kind active, and its key still to be used?
@@ -74,7 +85,12 @@ CK_RV active(Session& session, Operation::Kind kind);
 // CKR_STRONGROOM_BUSY.
 CK_RV may_add(const Session& session, const AttributeSet& attributes);
 
-// Gives complete attributes and a value a unique id and a handle.
-CK_RV add_object(Session& session, AttributeSet attributes, Secret value, CK_OBJECT_HANDLE* handle);
+// Gives complete attributes and what they describe a unique id and a handle.
+CK_RV add_object(Session& session, AttributeSet attributes, Material material,
+                 CK_OBJECT_HANDLE* handle);
+// Both or neither.
+CK_RV add_pair(Session& session, AttributeSet public_attributes, AttributeSet private_attributes,
+               std::shared_ptr<algorithms::PrivateKey> key, CK_OBJECT_HANDLE* public_handle,
+               CK_OBJECT_HANDLE* private_handle);
 
 }  // namespace strongroom::token::operations

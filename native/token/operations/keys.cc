@@ -110,13 +110,16 @@ CK_RV generate_key(Session& session, const CK_MECHANISM* mechanism, const CK_ATT
   Template named;
   if (const CK_RV rv = parse_template(attributes, count, Unknown::kRefuse, &named); rv != CKR_OK)
     return rv;
-  if (named.has_value) return CKR_ATTRIBUTE_READ_ONLY;
+  if (!named.secrets.empty()) return CKR_ATTRIBUTE_READ_ONLY;
+  const Making making{
+      .origin = kGenerate,
+      .mechanism = copy.mechanism,
+      .object_class = CKO_SECRET_KEY,
+      .key_type = copy.mechanism == CKM_AES_KEY_GEN ? CKK_AES : CKK_GENERIC_SECRET,
+  };
   AttributeSet complete;
-  if (const CK_RV rv = complete_template(named.attributes, kGenerate, copy.mechanism, nullptr,
-                                         nullptr, &complete);
-      rv != CKR_OK) {
+  if (const CK_RV rv = complete_template(named.attributes, making, &complete); rv != CKR_OK)
     return rv;
-  }
   std::size_t length;
   if (const CK_RV rv = wanted_length(complete, &length); rv != CKR_OK) return rv;
   if (const CK_RV rv = may_add(session, complete); rv != CKR_OK) return rv;
@@ -139,16 +142,15 @@ CK_RV derive_key(Session& session, const CK_MECHANISM* mechanism, CK_OBJECT_HAND
   Template named;
   if (const CK_RV rv = parse_template(attributes, count, Unknown::kRefuse, &named); rv != CKR_OK)
     return rv;
-  if (named.has_value) return CKR_ATTRIBUTE_READ_ONLY;
+  if (!named.secrets.empty()) return CKR_ATTRIBUTE_READ_ONLY;
   AttributeSet enforced;
   if (const Attribute* inner = base->attributes.find(CKA_DERIVE_TEMPLATE))
     enforced = decode_template(inner->bytes());
+  const Making making{
+      .origin = kDerive, .object_class = CKO_SECRET_KEY, .enforced = &enforced, .base = base.get()};
   AttributeSet complete;
-  if (const CK_RV rv = complete_template(named.attributes, kDerive, copy.mechanism, &enforced,
-                                         base.get(), &complete);
-      rv != CKR_OK) {
+  if (const CK_RV rv = complete_template(named.attributes, making, &complete); rv != CKR_OK)
     return rv;
-  }
   std::size_t length;
   if (const CK_RV rv = wanted_length(complete, &length); rv != CKR_OK) return rv;
   if (const CK_RV rv = may_add(session, complete); rv != CKR_OK) return rv;

@@ -14,7 +14,7 @@ constexpr CK_ULONG kSealRandomBytesMax = 65536;
 
 // The parameter comes with each message; the mechanism of C_Message*Init may carry one and it says
 // nothing yet.
-CK_RV prepare_messages(const CK_MECHANISM&, Operation&) { return CKR_OK; }
+CK_RV prepare_messages(const MechanismRow&, const CK_MECHANISM&, Operation&) { return CKR_OK; }
 
 struct Message {
   Bytes aad;
@@ -115,7 +115,7 @@ CK_RV encrypt_message(Session& session, void* parameter, CK_ULONG parameter_len,
                      ciphertext, ciphertext_len,
                      [&](Operation& operation, const Message& message) -> CK_RV {
                        algorithms::Key& key = *operation.key->key;
-                       if (operation.mechanism == CKM_AES_GCM) {
+                       if (operation.mechanism->family == Family::kGcm) {
                          CK_GCM_MESSAGE_PARAMS gcm;
                          if (!read_gcm(parameter, parameter_len, &gcm))
                            return CKR_MECHANISM_PARAM_INVALID;
@@ -136,7 +136,7 @@ CK_RV decrypt_message(Session& session, void* parameter, CK_ULONG parameter_len,
       plaintext_len, [&](Operation& operation, const Message& message) -> CK_RV {
         algorithms::Key& key = *operation.key->key;
         const MutableBytes output(message.output, message.input.size());
-        if (operation.mechanism == CKM_AES_GCM) {
+        if (operation.mechanism->family == Family::kGcm) {
           CK_GCM_MESSAGE_PARAMS gcm;
           if (!read_gcm(parameter, parameter_len, &gcm)) return CKR_MECHANISM_PARAM_INVALID;
           return algorithms::aes_gcm_open(key, {gcm.pIv, gcm.ulIvLen}, message.aad, message.input,

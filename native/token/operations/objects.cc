@@ -1,6 +1,7 @@
 // objects.cc: object management (5.7).
 #include "token/operations/common.h"
 
+#include "token/key_parts.h"
 #include "token/library.h"
 
 namespace strongroom::token::operations {
@@ -61,17 +62,46 @@ CK_RV get_one(const Object& object, CK_ATTRIBUTE* out) {
   };
   const AttributeRow* row = attribute_row(out->type);
   if (!row) return refuse(CKR_ATTRIBUTE_TYPE_INVALID);
-  if (row->type == CKA_VALUE)
-    return object.value_readable() ? emit_bytes(object.value(), out)
+  if (row->kind == AttributeKind::kSecret && (object.opaque || object.has_secret(row->type)))
+    return object.value_readable() ? emit_bytes(object.secret_attribute(row->type), out)
                                    : refuse(CKR_ATTRIBUTE_SENSITIVE);
   if (const Attribute* item = object.attributes.find(row->type))
     return emit(row->kind, item->bytes(), out);
   // An attribute the class has and the object does not is empty; flags and numbers are never left
   // out.
-  const bool of_class = row->classes & (object.object_class == CKO_SECRET_KEY ? kSecretKey : kData);
+  const bool of_class = row->fits(object.object_class, object.key_type);
   const bool may_be_empty = row->kind != AttributeKind::kBool && row->kind != AttributeKind::kUlong;
   return !object.opaque && of_class && may_be_empty ? emit_bytes({}, out)
                                                     : refuse(CKR_ATTRIBUTE_TYPE_INVALID);
+}
+
+// What a created object is made of. CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT,
+// CKR_ATTRIBUTE_VALUE_INVALID, and what make_public_key and make_private_key answer.
+CK_RV read_material(const AttributeSet& complete, Template* named, Material* out) {
+  const CK_OBJECT_CLASS object_class = *complete.number(CKA_CLASS);
+  const CK_KEY_TYPE key_type = complete.number(CKA_KEY_TYPE).value_or(kAnyKeyType);
+  for (const SecretAttributes::Item& item : named->secrets) {
+    if (!attribute_row(item.type)->fits(object_class, key_type)) return CKR_TEMPLATE_INCONSISTENT;
+  }
+  if (object_class == CKO_PUBLIC_KEY) {
+    std::shared_ptr<algorithms::PublicKey> key;
+    const CK_RV rv = make_public_key(complete, &key);
+    *out = std::move(key);
+    return rv;
+  }
+  if (object_class == CKO_PRIVATE_KEY) {
+    std::shared_ptr<algorithms::PrivateKey> key;
+    const CK_RV rv = make_private_key(*named, &key);
+    *out = std::move(key);
+    return rv;
+  }
+  const Secret* value = named->secrets.find(CKA_VALUE);
+  if (object_class == CKO_SECRET_KEY) {
+    if (!value) return CKR_TEMPLATE_INCOMPLETE;
+    if (!key_length_valid(key_type, value->size())) return CKR_ATTRIBUTE_VALUE_INVALID;
+  }
+  *out = named->secrets.take(CKA_VALUE);
+  return CKR_OK;
 }
 
 }  // namespace
@@ -84,16 +114,13 @@ CK_RV create_object(Session& session, const CK_ATTRIBUTE* attributes, CK_ULONG c
   if (const CK_RV rv = parse_template(attributes, count, Unknown::kRefuse, &named); rv != CKR_OK)
     return rv;
   AttributeSet complete;
-  if (const CK_RV rv = complete_template(named.attributes, kCreate, 0, nullptr, nullptr, &complete);
+  if (const CK_RV rv = complete_template(named.attributes, {.origin = kCreate}, &complete);
       rv != CKR_OK)
     return rv;
-  if (complete.number(CKA_CLASS) == CKO_SECRET_KEY) {
-    if (!named.has_value) return CKR_TEMPLATE_INCOMPLETE;
-    if (!key_length_valid(*complete.number(CKA_KEY_TYPE), named.value.size()))
-      return CKR_ATTRIBUTE_VALUE_INVALID;
-  }
   if (const CK_RV rv = may_add(session, complete); rv != CKR_OK) return rv;
-  return add_object(session, std::move(complete), std::move(named.value), handle);
+  Material material;
+  if (const CK_RV rv = read_material(complete, &named, &material); rv != CKR_OK) return rv;
+  return add_object(session, std::move(complete), std::move(material), handle);
 }
 
 CK_RV destroy_object(Session& session, CK_OBJECT_HANDLE handle) {

@@ -46,6 +46,24 @@ CK_RV sign_once(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE, const CK_BYTE* 
 CK_RV verify_once(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE, const CK_BYTE* data,
                   CK_ULONG data_len, const CK_BYTE* signature, CK_ULONG signature_len);
 
+// key_pairs.cc (5.18) and SR_SealKeyPair.
+struct KeyPairTemplates {
+  const CK_ATTRIBUTE* public_attributes;
+  CK_ULONG public_count;
+  const CK_ATTRIBUTE* private_attributes;
+  CK_ULONG private_count;
+};
+CK_RV generate_key_pair(Session&, const CK_MECHANISM*, const KeyPairTemplates&,
+                        CK_OBJECT_HANDLE* public_key, CK_OBJECT_HANDLE* private_key);
+CK_RV seal_key_pair(Session&, const CK_MECHANISM*, const CK_ATTRIBUTE*, CK_ULONG,
+                    CK_OBJECT_HANDLE key, const CK_BYTE* aad, CK_ULONG aad_len,
+                    const SR_SEALED_KEY_PAIR*);
+
+// re_encryption.cc: SR_ReEncrypt.
+CK_RV re_encrypt(Session&, const SR_CIPHER_KEY* source, const CK_BYTE* ciphertext,
+                 CK_ULONG ciphertext_len, const SR_CIPHER_KEY* destination, CK_BYTE* out,
+                 CK_ULONG* out_len);
+
 // keys.cc (5.18).
 CK_RV generate_key(Session&, const CK_MECHANISM*, const CK_ATTRIBUTE*, CK_ULONG, CK_OBJECT_HANDLE*);
 CK_RV derive_key(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE base, const CK_ATTRIBUTE*,

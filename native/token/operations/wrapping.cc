@@ -1,8 +1,10 @@
 // wrapping.cc: C_WrapKey, C_UnwrapKey with CKM_AES_KEY_WRAP_KWP, and the authenticated pair with
 // CKM_AES_GCM.
 //
+// A secret key is wrapped as its value, a private key as its PKCS#8 (6.7).
 // A wrapped key carries no attributes, so what an unwrapped key may do is decided here: by the
 // unwrapping key's CKA_UNWRAP_TEMPLATE first, and only where that is silent by the caller.
+#include "token/algorithms/key_encoding.h"
 #include "token/drbg/drbg.h"
 #include "token/operations/common.h"
 
@@ -59,7 +61,7 @@ const MechanismRow* wrapping_mechanism(const CK_MECHANISM& mechanism, CK_FLAGS f
 }
 
 CK_RV may_wrap(const Object& wrapping, const Object& key) {
-  if (key.opaque || key.object_class != CKO_SECRET_KEY) return CKR_KEY_NOT_WRAPPABLE;
+  if (key.opaque || !(class_mask(key.object_class) & kHiddenKey)) return CKR_KEY_NOT_WRAPPABLE;
   if (!key.extractable) return CKR_KEY_UNEXTRACTABLE;
   if (key.attributes.is_true(CKA_WRAP_WITH_TRUSTED) && !wrapping.attributes.is_true(CKA_TRUSTED))
     return CKR_KEY_NOT_WRAPPABLE;
@@ -68,6 +70,37 @@ CK_RV may_wrap(const Object& wrapping, const Object& key) {
     wanted.attributes = decode_template(inner->bytes());
     if (!matches(key, wanted)) return CKR_KEY_HANDLE_INVALID;
   }
+  return CKR_OK;
+}
+
+// What the unwrapped bytes are to become.
+struct Target {
+  CK_OBJECT_CLASS object_class;
+  CK_KEY_TYPE key_type;
+
+  explicit Target(const AttributeSet& complete)
+      : object_class(*complete.number(CKA_CLASS)), key_type(*complete.number(CKA_KEY_TYPE)) {}
+  bool length_valid(std::size_t length) const {
+    return object_class == CKO_PRIVATE_KEY ? length >= 1 && length <= kPrivateKeyBytesMax
+                                           : key_length_valid(key_type, length);
+  }
+};
+
+// The wrapped form does not say what it holds, so the bytes have to: a private key is PKCS#8 and of
+// the type named, and nothing that is PKCS#8 becomes a secret key.
+CK_RV read_unwrapped(const Target& target, Secret value, Material* out) {
+  if (target.object_class == CKO_SECRET_KEY) {
+    algorithms::DecodedPrivateKey decoded;
+    if (algorithms::read_pkcs8(value.bytes(), &decoded)) return CKR_WRAPPED_KEY_INVALID;
+    *out = std::move(value);
+    return CKR_OK;
+  }
+  std::shared_ptr<algorithms::PrivateKey> key;
+  const CK_RV rv = algorithms::make_private_key(std::move(value), &key);
+  if (rv == CKR_ATTRIBUTE_VALUE_INVALID) return CKR_WRAPPED_KEY_INVALID;
+  if (rv != CKR_OK) return rv;
+  if (key->public_key()->type() != target.key_type) return CKR_WRAPPED_KEY_INVALID;
+  *out = std::move(key);
   return CKR_OK;
 }
 
@@ -83,9 +116,9 @@ CK_RV gcm_wrap(const Object& wrapping, Bytes key, const AdditionalData& aad,
 }
 
 CK_RV gcm_unwrap(const Object& unwrapping, Bytes wrapped, const AdditionalData& aad,
-                 const GcmWrap& parameters, CK_KEY_TYPE type, Secret* value) {
+                 const GcmWrap& parameters, const Target& target, Secret* value) {
   const std::size_t tail = parameters.tag ? 0 : algorithms::kGcmTagBytes;
-  if (wrapped.size() < tail || !key_length_valid(type, wrapped.size() - tail))
+  if (wrapped.size() < tail || !target.length_valid(wrapped.size() - tail))
     return CKR_WRAPPED_KEY_LEN_RANGE;
   const Bytes sealed = wrapped.first(wrapped.size() - tail);
   const Bytes tag =
@@ -99,8 +132,8 @@ CK_RV gcm_unwrap(const Object& unwrapping, Bytes wrapped, const AdditionalData& 
   return rv == CKR_ENCRYPTED_DATA_INVALID ? CKR_WRAPPED_KEY_INVALID : rv;
 }
 
-CK_RV kwp_unwrap(const Object& unwrapping, Bytes wrapped, CK_KEY_TYPE type, Secret* value) {
-  constexpr std::size_t kLongest = kSecretKeyBytesMax + 8;
+CK_RV kwp_unwrap(const Object& unwrapping, Bytes wrapped, const Target& target, Secret* value) {
+  constexpr std::size_t kLongest = kPrivateKeyBytesMax + 8;
   if (wrapped.size() < 16 || wrapped.size() % 8 != 0 || wrapped.size() > kLongest)
     return CKR_WRAPPED_KEY_LEN_RANGE;
   Secret room(wrapped.size());
@@ -111,7 +144,7 @@ CK_RV kwp_unwrap(const Object& unwrapping, Bytes wrapped, CK_KEY_TYPE type, Secr
       rv != CKR_OK) {
     return rv;
   }
-  if (!key_length_valid(type, length)) return CKR_WRAPPED_KEY_INVALID;
+  if (!target.length_valid(length)) return CKR_WRAPPED_KEY_INVALID;
   Secret opened(room.bytes().first(length));
   if (!opened) return CKR_DEVICE_MEMORY;
   *value = std::move(opened);
@@ -144,7 +177,7 @@ CK_RV wrap_key(Session& session, const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE
   if (!key) return CKR_KEY_HANDLE_INVALID;
   if (const CK_RV rv = may_wrap(*wrapping, *key); rv != CKR_OK) return rv;
 
-  const Bytes value = key->key->value();
+  const Bytes value = key->value();
   const std::size_t needed = !aad ? algorithms::kwp_wrapped_length(value.size())
                                   : value.size() + (gcm.tag ? 0 : algorithms::kGcmTagBytes);
   const CK_ULONG room = *wrapped_len;
@@ -180,23 +213,23 @@ CK_RV unwrap_key(Session& session, const CK_MECHANISM* mechanism,
   Template named;
   if (const CK_RV rv = parse_template(attributes, count, Unknown::kRefuse, &named); rv != CKR_OK)
     return rv;
-  if (named.has_value) return CKR_ATTRIBUTE_READ_ONLY;
+  if (!named.secrets.empty()) return CKR_ATTRIBUTE_READ_ONLY;
   AttributeSet enforced;
   if (const Attribute* inner = unwrapping->attributes.find(CKA_UNWRAP_TEMPLATE))
     enforced = decode_template(inner->bytes());
   AttributeSet complete;
-  if (const CK_RV rv = complete_template(named.attributes, kUnwrap, copy.mechanism, &enforced,
-                                         nullptr, &complete);
-      rv != CKR_OK) {
+  const Making making{.origin = kUnwrap, .enforced = &enforced};
+  if (const CK_RV rv = complete_template(named.attributes, making, &complete); rv != CKR_OK)
     return rv;
-  }
   if (const CK_RV rv = may_add(session, complete); rv != CKR_OK) return rv;
 
-  const CK_KEY_TYPE type = *complete.number(CKA_KEY_TYPE);
+  const Target target(complete);
   Secret value;
-  const CK_RV rv = aad ? gcm_unwrap(*unwrapping, {wrapped, wrapped_len}, *aad, gcm, type, &value)
-                       : kwp_unwrap(*unwrapping, {wrapped, wrapped_len}, type, &value);
-  return rv == CKR_OK ? add_object(session, std::move(complete), std::move(value), handle) : rv;
+  CK_RV rv = aad ? gcm_unwrap(*unwrapping, {wrapped, wrapped_len}, *aad, gcm, target, &value)
+                 : kwp_unwrap(*unwrapping, {wrapped, wrapped_len}, target, &value);
+  Material material;
+  if (rv == CKR_OK) rv = read_unwrapped(target, std::move(value), &material);
+  return rv == CKR_OK ? add_object(session, std::move(complete), std::move(material), handle) : rv;
 }
 
 }  // namespace strongroom::token::operations

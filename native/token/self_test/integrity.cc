@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
+#include <memory>
 #include <string_view>
 
 #include "token/algorithms/unchecked.h"
@@ -122,12 +124,10 @@ bool memory_matches(const Module& module, Bytes file) {
 
 std::string module_file() {
   const Module module = this_module();
-  if (!module.found || !module.name.empty()) return module.name;
-  std::array<char, 4096> path{};
-  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
-  return length > 0 && static_cast<std::size_t>(length) < path.size()
-             ? std::string(path.data(), static_cast<std::size_t>(length))
-             : std::string();
+  if (!module.found) return {};
+  const char* const name = module.name.empty() ? "/proc/self/exe" : module.name.c_str();
+  const std::unique_ptr<char, decltype(&std::free)> path(realpath(name, nullptr), std::free);
+  return path != nullptr ? path.get() : std::string();
 }
 
 bool module_is_intact(const std::string& file, const std::string& digest_file, bool corrupt) {

@@ -8,8 +8,8 @@
 
 namespace strongroom::self_test {
 
-// The file this code was loaded from: shared library, addon or program. Empty when it cannot be
-// told.
+// The file this code was loaded from: shared library, addon or program, without symbolic links,
+// since its digest lies beside it and not beside a link. Empty when it cannot be told.
 std::string module_file();
 
 // Two comparisons. The bytes of file against the HMAC-SHA-256 in digest_file (64 hexadecimal

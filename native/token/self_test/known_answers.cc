@@ -1,12 +1,12 @@
 #include "token/self_test/known_answers.h"
 
 #include <array>
-#include <cstdint>
 #include <cstring>
 #include <string_view>
 
 #include "token/algorithms/unchecked.h"
 #include "token/drbg/ctr_drbg.h"
+#include "token/self_test/known_answer_support.h"
 
 namespace strongroom::self_test::known_answers {
 namespace {
@@ -14,36 +14,6 @@ namespace {
 using algorithms::KdfField;
 using algorithms::Key;
 namespace unchecked = algorithms::unchecked;
-
-template <std::size_t N>
-using Array = std::array<std::uint8_t, N>;
-
-// Bytes from hexadecimal digits, at compile time; a wrong digit or length does not compile.
-template <std::size_t N>
-consteval Array<(N - 1) / 2> hex(const char (&digits)[N]) {
-  static_assert(N % 2 == 1, "two digits a byte");
-  Array<(N - 1) / 2> bytes{};
-  const auto value = [](char digit) {
-    if (digit >= '0' && digit <= '9') return digit - '0';
-    if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-    throw "not a hexadecimal digit";
-  };
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] = static_cast<std::uint8_t>(value(digits[2 * i]) * 16 + value(digits[2 * i + 1]));
-  return bytes;
-}
-
-Bytes text(std::string_view value) {
-  return {reinterpret_cast<const std::uint8_t*>(value.data()), value.size()};
-}
-
-// Compares a computed result with the published one. With corrupt a bit of the computed one is
-// flipped first.
-template <std::size_t N>
-bool matches(Array<N>& computed, const Array<N>& published, bool corrupt) {
-  if (corrupt) computed[0] ^= 1;
-  return computed == published;
-}
 
 std::shared_ptr<Key> key_of(Bytes bytes) { return Key::make(Secret(bytes)); }
 
@@ -55,10 +25,12 @@ bool aes_gcm(bool corrupt) {
   static constexpr auto kIv = hex("cafebabefacedbaddecaf888");
   static constexpr auto kAad = hex("feedfacedeadbeeffeedfacedeadbeefabaddad2");
   static constexpr auto kPlaintext =
-      hex("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c9595680953"
+      hex("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c"
+          "0c9595680953"
           "2fcf0e2449a6b525b16aedf5aa0de657ba637b39");
   static constexpr auto kCiphertext =
-      hex("522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3d"
+      hex("522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb0"
+          "8e48590dbb3d"
           "a7b08b1056828838c5f61e6393ba7a0abcc9f662");
   static constexpr auto kTag = hex("76fc6ece0f4e1768cddf8853bb2d551b");
 
@@ -114,11 +86,52 @@ bool hmac_sha256(bool corrupt) {
          matches(mac, kMac, corrupt);
 }
 
+namespace {
+
+// The other hashes, with the same test case.
+template <std::size_t N>
+bool hmac(algorithms::Hash hash, const Array<N>& published, bool corrupt) {
+  const auto key = key_of(text("Jefe"));
+  Array<N> mac{};
+  return key != nullptr &&
+         unchecked::hmac(*key, hash, text("what do ya want for nothing?"), mac) == CKR_OK &&
+         matches(mac, published, corrupt);
+}
+
+}  // namespace
+
+bool hmac_sha1(bool corrupt) {
+  static constexpr auto kMac = hex("effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+  return hmac(algorithms::Hash::kSha1, kMac, corrupt);
+}
+
+bool hmac_sha224(bool corrupt) {
+  static constexpr auto kMac = hex("a30e01098bc6dbbf45690f3a7e9e6d0f8bbea2a39e6148008fd05e44");
+  return hmac(algorithms::Hash::kSha224, kMac, corrupt);
+}
+
+bool hmac_sha384(bool corrupt) {
+  static constexpr auto kMac =
+      hex("af45d2e376484031617f78d2b58a6b1b9c7ef464f5a"
+          "01b47e42ec3736322445e8e2240ca5e69e2c7"
+          "8b3239ecfab21649");
+  return hmac(algorithms::Hash::kSha384, kMac, corrupt);
+}
+
+bool hmac_sha512(bool corrupt) {
+  static constexpr auto kMac =
+      hex("164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758"
+          "bf75c05a994a"
+          "6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737");
+  return hmac(algorithms::Hash::kSha512, kMac, corrupt);
+}
+
 bool sp800_108(bool corrupt) {
   static constexpr auto kKey =
       hex("dd1d91b7d90b2bd3138533ce92b272fbf8a369316aefe242e659cc0ae238afe0");
   static constexpr auto kFixed =
-      hex("01322b96b30acd197979444e468e1c5c6859bf1b1cf951b7e725303e237e46b864a145fab25e517b"
+      hex("01322b96b30acd197979444e468e1c5c6859bf1b1cf951b7e725303e237e46b864a1"
+          "45fab25e517b"
           "08f8683d0315bb2911d80a0e8aba17f3b413faac");
   static constexpr auto kOut = hex("10621342bfb0fd40046c0e29f2cfdbf0");
   const std::array<KdfField, 2> fields = {{
@@ -142,7 +155,8 @@ bool derive_seal(bool corrupt) {
   static constexpr std::string_view kPlaintext = "Strongroom seals each message under its own key.";
   static constexpr auto kNonce = hex("69a63252936c2e2e08d93eb10471d76f02a203721bd27f4a06fe3152");
   static constexpr auto kCiphertext =
-      hex("cd43d723a5a1d73d34b74e47d1e36f0cf972dfcd812117d5145b7e9ee4dc904f0be0c362352c186f"
+      hex("cd43d723a5a1d73d34b74e47d1e36f0cf972dfcd812117d5145b7e9ee4dc904f0be0"
+          "c362352c186f"
           "8e6b4f83f9f4fbaa");
   static constexpr auto kTag = hex("79375283a5f85d8294da2f5bac2c023b");
 
@@ -179,7 +193,8 @@ bool ctr_drbg(bool corrupt) {
   static constexpr auto kAdditional2 =
       hex("ff6791f4d4b29996b0399d95a14a28b8e2e20787531d916e7ed2ec040bbd7c84");
   static constexpr auto kReturned =
-      hex("eb8f289bb05be84084840c3d2c9deea0245487a98d7e1a4017b860e48635213d622a4a4eae91efdd"
+      hex("eb8f289bb05be84084840c3d2c9deea0245487a98d7e1a4017b860e48635213d622a"
+          "4a4eae91efdd"
           "5342ade94093f199c16deb1e58d0088b9b4a0f24a5d15775");
   Array<kReturned.size()> returned{};
   return drbg::replay({kEntropy, kNonce, kPersonalization, kEntropyReseed, kAdditionalReseed,
@@ -199,7 +214,8 @@ bool sha256(bool corrupt) {
 
 bool pbkdf2(bool corrupt) {
   static constexpr auto kOut =
-      hex("55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc49ca9cccf179b645"
+      hex("55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc49ca"
+          "9cccf179b645"
           "991664b39d77ef317c71b845b1e30bd509112041d3a19783");
   Array<kOut.size()> out{};
   return unchecked::pbkdf2_hmac_sha256(text("passwd"), text("salt"), 1, out) == CKR_OK &&

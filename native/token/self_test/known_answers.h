@@ -13,5 +13,15 @@ bool derive_seal(bool corrupt);
 bool ctr_drbg(bool corrupt);
 bool sha256(bool corrupt);
 bool pbkdf2(bool corrupt);
+bool hmac_sha1(bool corrupt);
+bool hmac_sha224(bool corrupt);
+bool hmac_sha384(bool corrupt);
+bool hmac_sha512(bool corrupt);
+bool rsa_signature(bool corrupt);
+bool rsa_oaep(bool corrupt);
+bool ecdsa_p256(bool corrupt);
+bool ecdsa_p384(bool corrupt);
+bool ecdsa_p521(bool corrupt);
+bool ecdsa_secp256k1(bool corrupt);
 
 }  // namespace strongroom::self_test::known_answers

@@ -12,6 +12,8 @@ namespace strongroom::self_test {
 enum class Test : std::size_t {
   kIntegrity = static_cast<std::size_t>(Algorithm::kCount),
   kEntropy,
+  kRsaPairwise,
+  kEcPairwise,
   kCount,
 };
 inline constexpr Test test_of(Algorithm algorithm) { return static_cast<Test>(algorithm); }

@@ -15,10 +15,13 @@
 namespace strongroom::self_test {
 namespace {
 
+using algorithms::Hash;
+
 struct Row {
   const char* name;
   const char* reference;
   bool (*known_answer)(bool corrupt);  // null: not an algorithm's test
+  bool slow = false;                   // takes longer than an event loop should wait
 };
 
 // In the order of Test.
@@ -33,10 +36,27 @@ constexpr std::array<Row, kTestCount> kTests = {{
      known_answers::ctr_drbg},
     {"sha256", "FIPS 180-4; vector: FIPS 180-4 example, two blocks", known_answers::sha256},
     {"pbkdf2", "SP 800-132; vector: RFC 7914 section 11", known_answers::pbkdf2},
+    {"hmac-sha1", "FIPS 198-1; vector: RFC 2202 section 3, test case 2", known_answers::hmac_sha1},
+    {"hmac-sha224", "FIPS 198-1; vector: RFC 4231 test case 2", known_answers::hmac_sha224},
+    {"hmac-sha384", "FIPS 198-1; vector: RFC 4231 test case 2", known_answers::hmac_sha384},
+    {"hmac-sha512", "FIPS 198-1; vector: RFC 4231 test case 2", known_answers::hmac_sha512},
+    {"rsa-signature", "FIPS 186-5 5.4; vectors: Wycheproof (PKCS #1 v1.5), own (PSS)",
+     known_answers::rsa_signature, true},
+    {"rsa-oaep", "SP 800-56B 7.2.2; vectors: Wycheproof (decryption), own (encryption)",
+     known_answers::rsa_oaep, true},
+    {"ecdsa-p256", "FIPS 186-5 6.4; vector: RFC 6979 A.2.5", known_answers::ecdsa_p256, true},
+    {"ecdsa-p384", "FIPS 186-5 6.4; vector: RFC 6979 A.2.6", known_answers::ecdsa_p384, true},
+    {"ecdsa-p521", "FIPS 186-5 6.4; vector: RFC 6979 A.2.7", known_answers::ecdsa_p521, true},
+    {"ecdsa-secp256k1", "FIPS 186-5 6.4, SEC 2; vector: RFC 6979 with key 1, widely published",
+     known_answers::ecdsa_secp256k1, true},
     {"integrity", "FIPS 140-3 7.10.2; HMAC-SHA-256 of the module file", nullptr},
     {"entropy", "SP 800-90B 4.4: repetition count, adaptive proportion", nullptr},
+    {"rsa-pairwise", "FIPS 140-3 IG 10.3.A: signature by each new key pair", nullptr},
+    {"ec-pairwise", "FIPS 140-3 IG 10.3.A: signature by each new key pair", nullptr},
 }};
 static_assert(kTests.back().name != nullptr, "a row for every test");
+
+static_assert(kTestCount <= 32, "a test is a bit of a word");
 
 enum class Result : unsigned char { kNotRun, kPassed, kFailed };
 
@@ -118,7 +138,29 @@ CK_RV require(Algorithm algorithm) {
   if (forked()) return CKR_CRYPTOKI_NOT_INITIALIZED;
   const Test test = test_of(algorithm);
   if ((usable.load(std::memory_order_acquire) & bit(test)) != 0) return CKR_OK;
-  return run(test, kTests[index(test)].known_answer);
+  const Row& row = kTests[index(test)];
+  if (no_wait && row.slow && !error_state.load()) return CKR_STRONGROOM_BUSY;
+  return run(test, row.known_answer);
+}
+
+Algorithm hmac_with(Hash hash) {
+  switch (hash) {
+    case Hash::kSha1:
+      return Algorithm::kHmacSha1;
+    case Hash::kSha224:
+      return Algorithm::kHmacSha224;
+    case Hash::kSha256:
+      return Algorithm::kHmacSha256;
+    case Hash::kSha384:
+      return Algorithm::kHmacSha384;
+    case Hash::kSha512:
+      break;
+  }
+  return Algorithm::kHmacSha512;
+}
+
+Algorithm hash_alone(Hash hash) {
+  return hash == Hash::kSha256 ? Algorithm::kSha256 : hmac_with(hash);
 }
 
 CK_RV integrity() {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cryptoki/vendor.h"
+#include "token/algorithms/hash.h"
 
 namespace strongroom::self_test {
 
@@ -17,11 +18,27 @@ enum class Algorithm {
   kCtrDrbg,
   kSha256,
   kPbkdf2,
+  kHmacSha1,
+  kHmacSha224,
+  kHmacSha384,
+  kHmacSha512,
+  kRsaSignature,
+  kRsaOaep,
+  kEcdsaP256,
+  kEcdsaP384,
+  kEcdsaP521,
+  kEcdsaSecp256k1,
   kCount
 };
 
+Algorithm hmac_with(algorithms::Hash hash);
+// The test of a hash alone: for most that of its HMAC, which goes through all of it (FIPS 140-3 IG
+// 10.3.A).
+Algorithm hash_alone(algorithms::Hash hash);
+
 // require runs the algorithm's known-answer test once per process before its first use (one thread
-// runs it, others wait; a no-wait thread gets CKR_STRONGROOM_BUSY). After that it is one relaxed
+// runs it, others wait; a no-wait thread gets CKR_STRONGROOM_BUSY then, and whenever the test to be
+// run is one of public-key cryptography, which take milliseconds). After that it is one relaxed
 // atomic load.
 CK_RV require(Algorithm algorithm);
 
