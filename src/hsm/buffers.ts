@@ -3,6 +3,9 @@
  * own, which hold nothing else: whoever wipes a secret wipes its view. Off V8's heap, where nothing is moved and leaves a
  * copy behind.
  */
+import { CKR } from './constants.ts';
+import { CkrError } from './errors.ts';
+
 const PUBLIC_BYTES = 64 * 1024;
 const SECRET_BYTES = 8 * 1024;
 
@@ -57,3 +60,20 @@ export const publicBuffer = (length: number): Uint8Array => publicPool.take(leng
 
 /** A buffer for a secret, among secrets only. Its owner wipes it. */
 export const secretBuffer = (length: number): Uint8Array => secretPool.take(length);
+
+/** Copies an answer's output to where it belongs and wipes the copy it came in. */
+export function place(
+  output: Uint8Array,
+  into: Uint8Array | undefined,
+  allocate: (length: number) => Uint8Array,
+): Uint8Array {
+  if (into === undefined && allocate === secretBuffer) return output; // decoded into memory of its own already
+  const target = into ?? allocate(output.length);
+  if (target.length < output.length) {
+    output.fill(0);
+    throw new CkrError(CKR.CKR_BUFFER_TOO_SMALL, 'into');
+  }
+  target.set(output);
+  output.fill(0);
+  return target.length === output.length ? target : target.subarray(0, output.length);
+}

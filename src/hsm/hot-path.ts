@@ -12,6 +12,7 @@ import { CKG, CKM, CKR } from './constants.ts';
 import { HEADER } from './frame.ts';
 import type { SyncLink } from './link.ts';
 import {
+  encodeMechanism,
   GCM_IV_BYTES,
   GCM_TAG_BITS,
   type GcmMechanism,
@@ -39,23 +40,32 @@ export function splitSealedRandom(
   length: number,
   reveal: boolean,
 ): SealedRandom {
-  const end = SEAL_NONCE_BYTES + SEAL_TAG_BYTES + length;
+  const end = SEAL_HEAD_BYTES + length;
   return {
     sealed: output.subarray(0, end),
     plaintext: reveal ? output.subarray(end) : undefined,
   };
 }
 
+// The compiler takes a name of this file for the constant it is, and looks an imported one up at each use.
+const WORD = HEADER;
+const { CKM_AES_GCM, CKM_SHA256_HMAC, CKM_STRONGROOM_DERIVE_AES_GCM } = CKM;
+const { CKR_OK, CKR_STRONGROOM_BUSY } = CKR;
+const { ATTACHED_INPUT, ATTACHED_OUTPUT } = FLAGS;
+const MAGIC_WORD = MAGIC;
+const ATTACHED_MARK = ATTACHED;
+const BODY_AT = HEADER_BYTES;
+const DEFAULT_TAG_BITS = GCM_TAG_BITS;
+const SEAL_HEAD_BYTES = SEAL_NONCE_BYTES + SEAL_TAG_BYTES;
+
 /** From this length on an input is cheaper to read where it is than to copy. */
 const ATTACH_FROM_BYTES = 2048;
-/** Up to this length (an IV, a tag) a loop is cheaper than a call. */
-const COPY_BY_LOOP_MAX = 16;
 /** Longer inputs would keep this thread from its other work for too long. */
 const SYNC_BYTES_MAX = 256 * 1024;
 /** No frame made here has more than this beside its byte fields. */
 const FIXED_BYTES_MAX = 128;
 const HMAC_SHA256_BYTES = 32;
-const BODY = HEADER_BYTES / 4;
+const BODY = BODY_AT / 4;
 const TWO_32 = 2 ** 32;
 const empty = new Uint8Array(0);
 
@@ -90,13 +100,57 @@ const HOT = {
   GenerateRandom: hot('GenerateRandom'),
 } as const;
 
-/** Bytes of a MAC mechanism's output that is known here; -1 for any other mechanism. */
-function macLength(mechanism: Mechanism): number {
-  if (mechanism === 'CKM_SHA256_HMAC' || mechanism === CKM.CKM_SHA256_HMAC)
-    return HMAC_SHA256_BYTES;
-  return typeof mechanism === 'object' && mechanism.mechanism === 'CKM_SHA256_HMAC'
-    ? HMAC_SHA256_BYTES
-    : -1;
+/** A signature mechanism as frames name it, and the longest signature it makes on this thread (bytes; 0: it makes none). */
+interface Signature {
+  readonly number: number;
+  readonly parameter: Uint8Array;
+  readonly lengthMax: number;
+}
+/** r and s on P-521. */
+const ECDSA_BYTES_MAX = 132;
+const signature = (number: number, lengthMax: number): Signature => ({
+  number,
+  parameter: empty,
+  lengthMax,
+});
+const HMAC_SHA256 = signature(CKM_SHA256_HMAC, HMAC_SHA256_BYTES);
+/** Those without a parameter. RSA verifies on this thread; to sign takes it too long. */
+const SIGNATURES: ReadonlyMap<unknown, Signature> = new Map(
+  (
+    [
+      ['CKM_SHA_1_HMAC', 20],
+      ['CKM_SHA224_HMAC', 28],
+      ['CKM_SHA256_HMAC', HMAC_SHA256_BYTES],
+      ['CKM_SHA384_HMAC', 48],
+      ['CKM_SHA512_HMAC', 64],
+      ['CKM_ECDSA', ECDSA_BYTES_MAX],
+      ['CKM_ECDSA_SHA1', ECDSA_BYTES_MAX],
+      ['CKM_ECDSA_SHA224', ECDSA_BYTES_MAX],
+      ['CKM_ECDSA_SHA256', ECDSA_BYTES_MAX],
+      ['CKM_ECDSA_SHA384', ECDSA_BYTES_MAX],
+      ['CKM_ECDSA_SHA512', ECDSA_BYTES_MAX],
+      ['CKM_RSA_PKCS', 0],
+      ['CKM_SHA1_RSA_PKCS', 0],
+      ['CKM_SHA224_RSA_PKCS', 0],
+      ['CKM_SHA256_RSA_PKCS', 0],
+      ['CKM_SHA384_RSA_PKCS', 0],
+      ['CKM_SHA512_RSA_PKCS', 0],
+    ] as const
+  ).flatMap(([name, lengthMax]): [unknown, Signature][] => {
+    const row = signature(CKM[name], lengthMax);
+    return [
+      [name, row],
+      [row.number, row],
+    ];
+  }),
+);
+
+function signatureOf(mechanism: Mechanism): Signature | undefined {
+  if (mechanism === 'CKM_SHA256_HMAC') return HMAC_SHA256; // the one that every record is sealed with
+  if (typeof mechanism !== 'object') return SIGNATURES.get(mechanism);
+  if (!('saltLength' in mechanism) && !('hash' in mechanism))
+    return 'parameter' in mechanism ? undefined : SIGNATURES.get(mechanism.mechanism);
+  return { ...encodeMechanism(mechanism), lengthMax: 0 };
 }
 
 function isGcm(mechanism: Mechanism): mechanism is GcmMechanism {
@@ -130,7 +184,7 @@ export class HotPath {
     into?: Uint8Array,
   ): Uint8Array | undefined {
     if (!isGcm(mechanism)) return undefined;
-    const length = data.length + (mechanism.tagBits ?? GCM_TAG_BITS) / 8;
+    const length = data.length + (mechanism.tagBits ?? DEFAULT_TAG_BITS) / 8;
     return this.#gcm(HOT.Encrypt, mechanism, key, data, into, publicPool, length);
   }
 
@@ -141,7 +195,7 @@ export class HotPath {
     into?: Uint8Array,
   ): Uint8Array | undefined {
     if (!isGcm(mechanism)) return undefined;
-    const length = Math.max(0, data.length - (mechanism.tagBits ?? GCM_TAG_BITS) / 8);
+    const length = Math.max(0, data.length - (mechanism.tagBits ?? DEFAULT_TAG_BITS) / 8);
     return this.#gcm(HOT.Decrypt, mechanism, key, data, into, secretPool, length);
   }
 
@@ -156,15 +210,14 @@ export class HotPath {
   ): Uint8Array | undefined {
     const { iv } = mechanism;
     const additionalData = mechanism.additionalData ?? empty;
-    if (!this.#fits(iv.length + additionalData.length, data)) return undefined;
+    if (!this.#fits(command, iv.length + additionalData.length, data)) return undefined;
     const words = this.#words;
-    this.#begin(command);
-    words[BODY] = CKM.CKM_AES_GCM;
+    words[BODY] = CKM_AES_GCM;
     words[BODY + 1] = 12 + ((iv.length + 3) & ~3) + ((additionalData.length + 3) & ~3);
-    let at = this.#put(this.#put(HEADER_BYTES + 8, iv), additionalData);
-    words[at >> 2] = mechanism.tagBits ?? GCM_TAG_BITS;
+    let at = this.#put(this.#put(BODY_AT + 8, iv), additionalData);
+    words[at >> 2] = mechanism.tagBits ?? DEFAULT_TAG_BITS;
     at = this.#handle(at + 4, key);
-    at = this.#put(at, data, ATTACH_FROM_BYTES);
+    at = this.#data(at, data);
     return this.#result(command, at, data, into, pool, room);
   }
 
@@ -175,16 +228,15 @@ export class HotPath {
     plaintext: Uint8Array,
     into?: Uint8Array,
   ): Uint8Array | undefined {
-    if (!this.#fits(additionalData.length, plaintext)) return undefined;
+    if (!this.#fits(HOT.MessageEncrypt, additionalData.length, plaintext)) return undefined;
     const words = this.#words;
-    this.#begin(HOT.MessageEncrypt);
-    words[BODY] = CKM.CKM_STRONGROOM_DERIVE_AES_GCM;
+    words[BODY] = CKM_STRONGROOM_DERIVE_AES_GCM;
     words[BODY + 1] = 8;
     words[BODY + 2] = 0;
     words[BODY + 3] = 0;
-    let at = this.#put(this.#handle(HEADER_BYTES + 16, key), additionalData);
-    const room = SEAL_NONCE_BYTES + SEAL_TAG_BYTES + plaintext.length;
-    at = this.#put(at, plaintext, ATTACH_FROM_BYTES);
+    let at = this.#put(this.#handle(BODY_AT + 16, key), additionalData);
+    const room = SEAL_HEAD_BYTES + plaintext.length;
+    at = this.#data(at, plaintext);
     return this.#result(HOT.MessageEncrypt, at, plaintext, into, publicPool, room);
   }
 
@@ -196,15 +248,14 @@ export class HotPath {
     ciphertext: Uint8Array,
     into?: Uint8Array,
   ): Uint8Array | undefined {
-    if (!this.#fits(nonce.length + tag.length + additionalData.length, ciphertext))
-      return undefined;
+    const inlineBytes = nonce.length + tag.length + additionalData.length;
+    if (!this.#fits(HOT.MessageDecrypt, inlineBytes, ciphertext)) return undefined;
     const words = this.#words;
-    this.#begin(HOT.MessageDecrypt);
-    words[BODY] = CKM.CKM_STRONGROOM_DERIVE_AES_GCM;
-    let at = this.#put(this.#put(HEADER_BYTES + 8, nonce), tag);
-    words[BODY + 1] = at - HEADER_BYTES - 8;
+    words[BODY] = CKM_STRONGROOM_DERIVE_AES_GCM;
+    let at = this.#put(this.#put(BODY_AT + 8, nonce), tag);
+    words[BODY + 1] = at - BODY_AT - 8;
     at = this.#put(this.#handle(at, key), additionalData);
-    at = this.#put(at, ciphertext, ATTACH_FROM_BYTES);
+    at = this.#data(at, ciphertext);
     return this.#result(HOT.MessageDecrypt, at, ciphertext, into, secretPool, ciphertext.length);
   }
 
@@ -217,12 +268,12 @@ export class HotPath {
   ): Uint8Array | undefined {
     const additionalData = message.additionalData ?? empty;
     const ivLength = message.iv?.length ?? message.ivLength ?? GCM_IV_BYTES;
-    const tagBits = message.tagBits ?? GCM_TAG_BITS;
-    if (!this.#fits(ivLength + additionalData.length, plaintext)) return undefined;
+    const tagBits = message.tagBits ?? DEFAULT_TAG_BITS;
+    if (!this.#fits(HOT.MessageEncrypt, ivLength + additionalData.length, plaintext))
+      return undefined;
     const words = this.#words;
-    this.#begin(HOT.MessageEncrypt);
-    words[BODY] = CKM.CKM_AES_GCM;
-    let at = HEADER_BYTES + 8;
+    words[BODY] = CKM_AES_GCM;
+    let at = BODY_AT + 8;
     if (message.iv) at = this.#put(at, message.iv);
     else {
       words[at >> 2] = ivLength;
@@ -234,10 +285,10 @@ export class HotPath {
     words[(at >> 2) + 2] = tagBits;
     words[(at >> 2) + 3] = 0;
     at += 16;
-    words[BODY + 1] = at - HEADER_BYTES - 8;
+    words[BODY + 1] = at - BODY_AT - 8;
     at = this.#put(this.#handle(at, key), additionalData);
     const room = ivLength + tagBits / 8 + plaintext.length;
-    at = this.#put(at, plaintext, ATTACH_FROM_BYTES);
+    at = this.#data(at, plaintext);
     return this.#result(HOT.MessageEncrypt, at, plaintext, into, publicPool, room);
   }
 
@@ -249,18 +300,18 @@ export class HotPath {
   ): Uint8Array | undefined {
     const { iv, tag } = message;
     const additionalData = message.additionalData ?? empty;
-    if (!this.#fits(iv.length + tag.length + additionalData.length, ciphertext)) return undefined;
+    const inlineBytes = iv.length + tag.length + additionalData.length;
+    if (!this.#fits(HOT.MessageDecrypt, inlineBytes, ciphertext)) return undefined;
     const words = this.#words;
-    this.#begin(HOT.MessageDecrypt);
-    words[BODY] = CKM.CKM_AES_GCM;
-    let at = this.#put(HEADER_BYTES + 8, iv);
+    words[BODY] = CKM_AES_GCM;
+    let at = this.#put(BODY_AT + 8, iv);
     words[at >> 2] = 0;
     words[(at >> 2) + 1] = CKG.CKG_NO_GENERATE;
     words[(at >> 2) + 2] = tag.length * 8;
     at = this.#put(at + 12, tag);
-    words[BODY + 1] = at - HEADER_BYTES - 8;
+    words[BODY + 1] = at - BODY_AT - 8;
     at = this.#put(this.#handle(at, key), additionalData);
-    at = this.#put(at, ciphertext, ATTACH_FROM_BYTES);
+    at = this.#data(at, ciphertext);
     return this.#result(HOT.MessageDecrypt, at, ciphertext, into, secretPool, ciphertext.length);
   }
 
@@ -270,13 +321,12 @@ export class HotPath {
     length: number,
     reveal: boolean,
   ): SealedRandom | undefined {
-    if (!this.#fits(additionalData.length, empty)) return undefined;
+    if (!this.#fits(HOT.SealRandom, additionalData.length, empty)) return undefined;
     if (!(length >= 0 && length <= SYNC_BYTES_MAX)) return undefined;
-    this.#begin(HOT.SealRandom);
-    const at = this.#put(this.#handle(HEADER_BYTES, key), additionalData);
+    const at = this.#put(this.#handle(BODY_AT, key), additionalData);
     this.#words[at >> 2] = length;
     this.#words[(at >> 2) + 1] = reveal ? 1 : 0;
-    const room = SEAL_NONCE_BYTES + SEAL_TAG_BYTES + (reveal ? 2 * length : length);
+    const room = SEAL_HEAD_BYTES + (reveal ? 2 * length : length);
     const output = this.#result(HOT.SealRandom, at + 8, empty, undefined, secretPool, room);
     return output === undefined ? undefined : splitSealedRandom(output, length, reveal);
   }
@@ -287,13 +337,13 @@ export class HotPath {
     data: Uint8Array,
     into?: Uint8Array,
   ): Uint8Array | undefined {
-    const length = macLength(mechanism);
-    if (length < 0 || !this.#fits(0, data)) return undefined;
-    this.#begin(HOT.Sign);
-    this.#words[BODY] = CKM.CKM_SHA256_HMAC;
+    const made = signatureOf(mechanism);
+    if (made === undefined || made.lengthMax === 0 || !this.#fits(HOT.Sign, 0, data))
+      return undefined;
+    this.#words[BODY] = made.number;
     this.#words[BODY + 1] = 0;
-    const at = this.#put(this.#handle(HEADER_BYTES + 8, key), data, ATTACH_FROM_BYTES);
-    return this.#result(HOT.Sign, at, data, into, publicPool, length);
+    const at = this.#data(this.#handle(BODY_AT + 8, key), data);
+    return this.#result(HOT.Sign, at, data, into, publicPool, made.lengthMax);
   }
 
   verify(
@@ -302,41 +352,34 @@ export class HotPath {
     data: Uint8Array,
     signature: Uint8Array,
   ): boolean | undefined {
-    if (macLength(mechanism) < 0 || !this.#fits(signature.length, data)) return undefined;
-    this.#begin(HOT.Verify);
-    this.#words[BODY] = CKM.CKM_SHA256_HMAC;
-    this.#words[BODY + 1] = 0;
-    const at = this.#put(this.#handle(HEADER_BYTES + 8, key), data, ATTACH_FROM_BYTES);
-    const status = this.#exec(this.#put(at, signature), data, undefined);
-    if (status === CKR.CKR_OK) return true;
+    const made = signatureOf(mechanism);
+    if (made === undefined || !this.#fits(HOT.Verify, signature.length, data)) return undefined;
+    this.#words[BODY] = made.number;
+    const at = this.#data(this.#handle(this.#put(BODY_AT + 4, made.parameter), key), data);
+    if (this.#header(HOT.Verify, this.#put(at, signature), data, -1))
+      this.#link.execInOut(data, empty);
+    else this.#link.exec();
+    const status = this.#words[this.#answer + WORD.status]!;
+    if (status === CKR_OK) return true;
     if (status === CKR.CKR_SIGNATURE_INVALID || status === CKR.CKR_SIGNATURE_LEN_RANGE)
       return false;
-    if (status === CKR.CKR_STRONGROOM_BUSY) return undefined;
+    if (status === CKR_STRONGROOM_BUSY) return undefined;
     throw this.#transport.refused(status, HOT.Verify.name, this.#state);
   }
 
   generateRandom(length: number, into?: Uint8Array): Uint8Array | undefined {
+    if (!this.#fits(HOT.GenerateRandom, 0, empty)) return undefined;
     if (!(length >= 0 && length <= SYNC_BYTES_MAX)) return undefined;
-    this.#begin(HOT.GenerateRandom);
     this.#words[BODY] = length;
-    return this.#result(HOT.GenerateRandom, HEADER_BYTES + 4, empty, into, secretPool, length);
+    return this.#result(HOT.GenerateRandom, BODY_AT + 4, empty, into, secretPool, length);
   }
 
-  #fits(inlineBytes: number, data: Uint8Array): boolean {
-    const inlineData = data.length >= ATTACH_FROM_BYTES ? 0 : data.length;
-    return inlineBytes + inlineData <= this.#limit && data.length <= SYNC_BYTES_MAX;
-  }
-
-  #begin(command: Hot): void {
+  /** Can this be executed here? Throws what a session that has ended answers. */
+  #fits(command: Hot, inlineBytes: number, data: Uint8Array): boolean {
     const state = this.#state;
     if (!state.open) this.#transport.requireOpen(state, command.name);
-    const words = this.#words;
-    words[HEADER.magic] = MAGIC;
-    words[HEADER.command] = command.word;
-    words[HEADER.sequence] = 0; // the answer comes back in the same call
-    words[HEADER.sessionLow] = state.low;
-    words[HEADER.sessionHigh] = state.high;
-    words[HEADER.status] = 0;
+    const inlineData = data.length >= ATTACH_FROM_BYTES ? 0 : data.length;
+    return inlineBytes + inlineData <= this.#limit && data.length <= SYNC_BYTES_MAX;
   }
 
   #handle(at: number, handle: number): number {
@@ -345,41 +388,42 @@ export class HotPath {
     return at + 8;
   }
 
-  /** A byte field; from `attachFrom` bytes on only its length, marked as attached. */
-  #put(at: number, value: Uint8Array, attachFrom: number = Number.MAX_SAFE_INTEGER): number {
-    const length = value.length;
+  /** A byte field. */
+  #put(at: number, value: Uint8Array): number {
     const words = this.#words;
-    if (length >= attachFrom) {
-      words[at >> 2] = ATTACHED + length;
-      return at + 4;
-    }
-    words[at >> 2] = length;
-    const start = at + 4;
-    if ((length & 3) !== 0) words[(start + length) >> 2] = 0; // padding is zero
-    if (length > COPY_BY_LOOP_MAX) this.#bytes.set(value, start);
-    else for (let index = 0; index < length; index++) this.#bytes[start + index] = value[index]!;
-    return start + ((length + 3) & ~3);
+    const end = at + 4 + value.length;
+    words[at >> 2] = value.length;
+    words[end >> 2] = 0; // padding is zero; where there is none, what follows is written next
+    this.#bytes.set(value, at + 4);
+    return (end + 3) & ~3;
   }
 
-  /** Completes the header of a request of `length` bytes. True when the input travels attached. */
-  #end(length: number, input: Uint8Array, outputFlag: number, room: number): boolean {
+  /** The byte field that may be long: then only its length, marked as attached. */
+  #data(at: number, value: Uint8Array): number {
+    if (value.length < ATTACH_FROM_BYTES) return this.#put(at, value);
+    this.#words[at >> 2] = ATTACHED_MARK + value.length;
+    return at + 4;
+  }
+
+  /**
+   * The header of a request of `length` bytes with `room` for its output, -1 for a command that has none. True when the
+   * input travels attached.
+   */
+  #header(command: Hot, length: number, input: Uint8Array, room: number): boolean {
     const words = this.#words;
+    const state = this.#state;
     const attached = input.length >= ATTACH_FROM_BYTES;
-    words[HEADER.flags] = attached ? FLAGS.ATTACHED_INPUT | outputFlag : outputFlag;
-    words[HEADER.length] = length;
-    words[HEADER.attachedInput] = attached ? input.length : 0;
-    words[HEADER.attachedOutput] = room;
+    words[WORD.magic] = MAGIC_WORD;
+    words[WORD.command] = command.word;
+    words[WORD.flags] = (attached ? ATTACHED_INPUT : 0) | (room < 0 ? 0 : ATTACHED_OUTPUT);
+    words[WORD.sequence] = 0; // the answer comes back in the same call
+    words[WORD.sessionLow] = state.low;
+    words[WORD.sessionHigh] = state.high;
+    words[WORD.length] = length;
+    words[WORD.status] = 0;
+    words[WORD.attachedInput] = attached ? input.length : 0;
+    words[WORD.attachedOutput] = room < 0 ? 0 : room;
     return attached;
-  }
-
-  /** Executes the request of `length` bytes and returns its status. */
-  #exec(length: number, input: Uint8Array, output: Uint8Array | undefined): number {
-    const flag = output === undefined ? 0 : FLAGS.ATTACHED_OUTPUT;
-    if (this.#end(length, input, flag, output === undefined ? 0 : output.length))
-      this.#link.execInOut(input, output ?? empty);
-    else if (output === undefined) this.#link.exec();
-    else this.#link.execOut(output);
-    return this.#words[this.#answer + HEADER.status]!;
   }
 
   /** Executes the request; its output goes to `into`, else to `room` bytes of the pool. */
@@ -391,23 +435,25 @@ export class HotPath {
     pool: Pool,
     room: number,
   ): Uint8Array | undefined {
-    let status: number;
     let offset = 0;
-    if (into !== undefined) status = this.#exec(length, input, into);
-    else {
+    if (into !== undefined) {
+      if (this.#header(command, length, input, into.length)) this.#link.execInOut(input, into);
+      else this.#link.execOut(into);
+    } else {
       // The view is made afterwards, at its final length: nothing of this call is kept in an object.
       offset = pool.reserve(room);
-      if (this.#end(length, input, FLAGS.ATTACHED_OUTPUT, room))
+      if (this.#header(command, length, input, room))
         this.#link.execInOut(input, new Uint8Array(pool.buffer, offset, room));
       else this.#link.execAt(pool.buffer, offset);
-      status = this.#words[this.#answer + HEADER.status]!;
     }
-    if (status === CKR.CKR_OK) {
-      const produced = this.#words[this.#answer + HEADER.attachedOutput]!;
+    const words = this.#words;
+    const status = words[this.#answer + WORD.status]!;
+    if (status === CKR_OK) {
+      const produced = words[this.#answer + WORD.attachedOutput]!;
       if (into === undefined) return new Uint8Array(pool.buffer, offset, produced);
       return produced === into.length ? into : into.subarray(0, produced);
     }
-    if (status === CKR.CKR_STRONGROOM_BUSY) return undefined;
+    if (status === CKR_STRONGROOM_BUSY) return undefined;
     throw this.#transport.refused(status, command.name, this.#state);
   }
 }

@@ -18,6 +18,13 @@ export { CKA, CKF, CKK, CKM, CKO, CKR, CKR_ENDS, CKS, CKU, type CkrName } from '
 export { Device, type DeviceStatus } from './device.ts';
 export { CkrError, ckrName } from './errors.ts';
 export type { ObjectHandle, SealedRandom } from './hot-path.ts';
+export type {
+  KeyPair,
+  KeyPairMechanism,
+  ReEncryptDestination,
+  ReEncryptSource,
+  SealedKeyPair,
+} from './key-pairs.ts';
 export { type Link, LinkError, type SyncLink } from './link.ts';
 export {
   type CounterKdfMechanism,
@@ -26,13 +33,23 @@ export {
   type GcmMessage,
   type GcmMessageTag,
   type GcmWrap,
+  type HashName,
   type HmacGeneralMechanism,
   type KdfField,
   type Mechanism,
+  type OaepMechanism,
   type OpaqueMechanism,
+  type OpeningMechanism,
+  type PssMechanism,
   SEAL_NONCE_BYTES,
   SEAL_TAG_BYTES,
+  type SealingMechanism,
 } from './mechanisms.ts';
-export { type EncryptedMessage, Session, type SessionInfo } from './session.ts';
+export { publicKeyTemplate } from './public-key.ts';
+export {
+  type EncryptedMessage,
+  Session,
+  type SessionInfo,
+} from './session.ts';
 export { type MechanismInfo, Slot, type SlotInfo, type TokenInfo } from './slot.ts';
 export type { SyncSession } from './sync-session.ts';

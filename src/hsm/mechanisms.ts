@@ -3,7 +3,7 @@
  */
 import { type MechanismName, mechanismNumber } from './attributes.ts';
 import { MECHANISM_PARAMETERS } from './commands.ts';
-import { CK_SP800_108, CKG, CKM } from './constants.ts';
+import { CK_SP800_108, CKG, CKG_MGF1, CKM, CKZ } from './constants.ts';
 
 /** CKM_AES_GCM in one part: `tagBits` 96 to 128 (default 128); the tag follows the ciphertext. */
 export interface GcmMechanism {
@@ -37,32 +37,90 @@ export interface CounterKdfMechanism {
   readonly fields: readonly KdfField[];
 }
 
+/** Hashes that parameters of RSA mechanisms name. */
+export type HashName = 'SHA-1' | 'SHA-224' | 'SHA-256' | 'SHA-384' | 'SHA-512';
+
+interface HashRow {
+  /** Bytes of a digest. */
+  readonly length: number;
+  readonly digest: number;
+  readonly mgf1: number;
+}
+const hashes: Readonly<Record<HashName, HashRow>> = {
+  'SHA-1': { length: 20, digest: CKM.CKM_SHA_1, mgf1: CKG_MGF1.CKG_MGF1_SHA1 },
+  'SHA-224': { length: 28, digest: CKM.CKM_SHA224, mgf1: CKG_MGF1.CKG_MGF1_SHA224 },
+  'SHA-256': { length: 32, digest: CKM.CKM_SHA256, mgf1: CKG_MGF1.CKG_MGF1_SHA256 },
+  'SHA-384': { length: 48, digest: CKM.CKM_SHA384, mgf1: CKG_MGF1.CKG_MGF1_SHA384 },
+  'SHA-512': { length: 64, digest: CKM.CKM_SHA512, mgf1: CKG_MGF1.CKG_MGF1_SHA512 },
+};
+
+/** RSASSA-PSS: of a digest (CKM_RSA_PKCS_PSS), or of a message that the token hashes with `hash`, which the name repeats. */
+export interface PssMechanism {
+  readonly mechanism:
+    | 'CKM_RSA_PKCS_PSS'
+    | 'CKM_SHA1_RSA_PKCS_PSS'
+    | 'CKM_SHA224_RSA_PKCS_PSS'
+    | 'CKM_SHA256_RSA_PKCS_PSS'
+    | 'CKM_SHA384_RSA_PKCS_PSS'
+    | 'CKM_SHA512_RSA_PKCS_PSS';
+  readonly hash: HashName;
+  /** Default: `hash`. */
+  readonly mgf1?: HashName | undefined;
+  /** Bytes; default: as many as a digest has. */
+  readonly saltLength?: number | undefined;
+}
+
+/** RSAES-OAEP. */
+export interface OaepMechanism {
+  readonly mechanism: 'CKM_RSA_PKCS_OAEP';
+  readonly hash: HashName;
+  /** Default: `hash`. */
+  readonly mgf1?: HashName | undefined;
+  /** Default: empty. */
+  readonly label?: Uint8Array | undefined;
+}
+
+/** HMAC cut to its leftmost `macLength` bytes. */
+export interface HmacGeneralMechanism {
+  readonly mechanism:
+    | 'CKM_SHA_1_HMAC_GENERAL'
+    | 'CKM_SHA224_HMAC_GENERAL'
+    | 'CKM_SHA256_HMAC_GENERAL'
+    | 'CKM_SHA384_HMAC_GENERAL'
+    | 'CKM_SHA512_HMAC_GENERAL';
+  readonly macLength: number;
+}
+
+type WithParameter =
+  | GcmMechanism
+  | CounterKdfMechanism
+  | PssMechanism
+  | OaepMechanism
+  | HmacGeneralMechanism;
+
 /** A mechanism that takes no parameter, by name or number, or with bytes that hold no pointer. */
 export interface OpaqueMechanism {
   readonly mechanism:
-    | Exclude<
-        MechanismName,
-        | 'CKM_AES_GCM'
-        | 'CKM_SP800_108_COUNTER_KDF'
-        | 'CKM_STRONGROOM_DERIVE_AES_GCM'
-        | 'CKM_SHA256_HMAC_GENERAL'
-      >
+    | Exclude<MechanismName, WithParameter['mechanism'] | 'CKM_STRONGROOM_DERIVE_AES_GCM'>
     | number;
   readonly parameter?: Uint8Array;
 }
 
-/** CKM_SHA256_HMAC_GENERAL: the MAC cut to its leftmost `macLength` bytes. */
-export interface HmacGeneralMechanism {
-  readonly mechanism: 'CKM_SHA256_HMAC_GENERAL';
-  readonly macLength: number;
-}
+export type Mechanism = WithParameter | OpaqueMechanism | OpaqueMechanism['mechanism'];
 
-export type Mechanism =
-  | GcmMechanism
-  | CounterKdfMechanism
-  | HmacGeneralMechanism
-  | OpaqueMechanism
-  | OpaqueMechanism['mechanism'];
+/** What the source of a re-encryption was made with. */
+export type OpeningMechanism =
+  | {
+      readonly mechanism: 'CKM_STRONGROOM_DERIVE_AES_GCM';
+      readonly nonce: Uint8Array;
+      readonly tag: Uint8Array;
+    }
+  | OaepMechanism;
+
+/** What its destination is made with; the token makes nonce and tag. */
+export type SealingMechanism =
+  | { readonly mechanism: 'CKM_STRONGROOM_DERIVE_AES_GCM' }
+  | OaepMechanism;
 
 /** Message-based AEAD, encrypting: without `iv` the token makes one of `ivLength` bytes. */
 export interface GcmMessage {
@@ -145,6 +203,12 @@ function kdfField(field: KdfField): (number | Uint8Array)[] {
   }
 }
 
+function hashRow(name: HashName): HashRow {
+  const row = hashes[name];
+  if (row === undefined) throw new TypeError(`${String(name)} is no hash`);
+  return row;
+}
+
 /** Encodes a mechanism for the commands with a single-part parameter. */
 export function encodeMechanism(mechanism: Mechanism): EncodedMechanism {
   if (typeof mechanism !== 'object') return { number: mechanismNumber(mechanism), parameter: none };
@@ -166,13 +230,34 @@ export function encodeMechanism(mechanism: Mechanism): EncodedMechanism {
       ];
       return { number, parameter: packFields(words) };
     }
-    case 'CKM_SHA256_HMAC_GENERAL': {
-      const parameter = new Uint8Array(MECHANISM_PARAMETERS.CKM_SHA256_HMAC_GENERAL.opaque);
+    case 'CKM_SHA_1_HMAC_GENERAL':
+    case 'CKM_SHA224_HMAC_GENERAL':
+    case 'CKM_SHA256_HMAC_GENERAL':
+    case 'CKM_SHA384_HMAC_GENERAL':
+    case 'CKM_SHA512_HMAC_GENERAL': {
+      const parameter = new Uint8Array(MECHANISM_PARAMETERS[mechanism.mechanism].opaque);
       new DataView(parameter.buffer).setUint32(
         0,
         (mechanism as HmacGeneralMechanism).macLength,
         true,
       );
+      return { number, parameter };
+    }
+    case 'CKM_RSA_PKCS_PSS':
+    case 'CKM_SHA1_RSA_PKCS_PSS':
+    case 'CKM_SHA224_RSA_PKCS_PSS':
+    case 'CKM_SHA256_RSA_PKCS_PSS':
+    case 'CKM_SHA384_RSA_PKCS_PSS':
+    case 'CKM_SHA512_RSA_PKCS_PSS': {
+      const { hash, mgf1, saltLength } = mechanism as PssMechanism;
+      const row = hashRow(hash);
+      const words = [row.digest, hashRow(mgf1 ?? hash).mgf1, saltLength ?? row.length];
+      return { number, parameter: packFields(words) };
+    }
+    case 'CKM_RSA_PKCS_OAEP': {
+      const { hash, mgf1, label } = mechanism as OaepMechanism;
+      const words = [hashRow(hash).digest, hashRow(mgf1 ?? hash).mgf1];
+      const parameter = packFields([...words, CKZ.CKZ_DATA_SPECIFIED, label ?? none]);
       return { number, parameter };
     }
     default:
@@ -213,4 +298,10 @@ export function encodeGcmWrap(wrap: GcmWrap): EncodedMechanism {
 /** Encodes the seal mechanism: nothing to encrypt with, nonce and tag to decrypt with. */
 export function encodeSeal(nonce: Uint8Array, tag: Uint8Array): EncodedMechanism {
   return { number: CKM.CKM_STRONGROOM_DERIVE_AES_GCM, parameter: packFields([nonce, tag]) };
+}
+
+/** Encodes one side of a re-encryption. */
+export function encodeSide(mechanism: OpeningMechanism | SealingMechanism): EncodedMechanism {
+  if (mechanism.mechanism === 'CKM_RSA_PKCS_OAEP') return encodeMechanism(mechanism);
+  return 'nonce' in mechanism ? encodeSeal(mechanism.nonce, mechanism.tag) : encodeSeal(none, none);
 }

@@ -12,16 +12,24 @@ import {
   decodeTemplate,
   type Template,
 } from './attributes.ts';
-import { publicBuffer, secretBuffer } from './buffers.ts';
+import { place, publicBuffer, secretBuffer } from './buffers.ts';
 import { CKR, CKS, CKU } from './constants.ts';
 import { CkrError } from './errors.ts';
 import { HotPath, type ObjectHandle, type SealedRandom, splitSealedRandom } from './hot-path.ts';
+import type {
+  KeyPair,
+  KeyPairMechanism,
+  ReEncryptDestination,
+  ReEncryptSource,
+  SealedKeyPair,
+} from './key-pairs.ts';
 import {
   encodeGcmMessage,
   encodeGcmMessageTag,
   encodeGcmWrap,
   encodeMechanism,
   encodeSeal,
+  encodeSide,
   GCM_IV_BYTES,
   GCM_TAG_BITS,
   type GcmMessage,
@@ -130,6 +138,20 @@ export class Session implements AsyncDisposable {
   async generateKey(mechanism: Mechanism, template: Template): Promise<ObjectHandle> {
     const fields = { mechanism: encodeMechanism(mechanism), template };
     return (await this.#transport.call('GenerateKey', this.#state, fields)).object as ObjectHandle;
+  }
+
+  /** RSA takes CKA_MODULUS_BITS, EC takes CKA_EC_PARAMS, both in the public template. Both objects are made, or none. */
+  async generateKeyPair(
+    mechanism: KeyPairMechanism,
+    publicTemplate: Template,
+    privateTemplate: Template,
+  ): Promise<KeyPair> {
+    const fields = { mechanism: encodeMechanism(mechanism), publicTemplate, privateTemplate };
+    const made = await this.#transport.call('GenerateKeyPair', this.#state, fields);
+    return {
+      publicKey: made.publicKey as ObjectHandle,
+      privateKey: made.privateKey as ObjectHandle,
+    };
   }
 
   async createObject(template: Template): Promise<ObjectHandle> {
@@ -369,6 +391,50 @@ export class Session implements AsyncDisposable {
     return splitSealedRandom(output, length, reveal);
   }
 
+  /**
+   * Makes a key pair that is no object (template as the public one of generateKeyPair) and seals its private half under
+   * `key`. `plaintext` is there when `reveal` asks for it (a secret: the caller wipes it), else it never leaves the token.
+   */
+  async sealKeyPair(
+    mechanism: KeyPairMechanism,
+    template: Template,
+    key: ObjectHandle,
+    additionalData: Uint8Array,
+    options: { reveal: boolean },
+  ): Promise<SealedKeyPair> {
+    const { reveal } = options;
+    const { publicKeyInfo, sealed, plaintext } = await this.#transport.call(
+      'SealKeyPair',
+      this.#state,
+      {
+        mechanism: encodeMechanism(mechanism),
+        template,
+        key,
+        additionalData,
+        reveal: Number(reveal),
+      },
+    );
+    return reveal ? { publicKeyInfo, sealed, plaintext } : { publicKeyInfo, sealed };
+  }
+
+  /**
+   * Decrypts and encrypts in one; the plaintext stays in the token. Returns what seal or encrypt would return for the
+   * destination. CKR_AEAD_DECRYPT_FAILED, CKR_ENCRYPTED_DATA_INVALID: the source's parts do not belong together.
+   */
+  async reEncrypt(source: ReEncryptSource, destination: ReEncryptDestination): Promise<Uint8Array> {
+    const fields = {
+      sourceMechanism: encodeSide(source.mechanism),
+      sourceKey: source.key,
+      sourceAdditionalData: source.additionalData,
+      ciphertext: source.ciphertext,
+      destinationMechanism: encodeSide(destination.mechanism),
+      destinationKey: destination.key,
+      destinationAdditionalData: destination.additionalData,
+    };
+    const room = source.ciphertext.length;
+    return (await this.#transport.call('ReEncrypt', this.#state, fields, room)).output;
+  }
+
   async sign(
     mechanism: Mechanism,
     key: ObjectHandle,
@@ -424,21 +490,4 @@ export class Session implements AsyncDisposable {
       uniqueId: Buffer.from(uniqueId, 'utf8'),
     });
   }
-}
-
-/** Copies an answer's output to where it belongs and wipes the copy it came in. */
-function place(
-  output: Uint8Array,
-  into: Uint8Array | undefined,
-  allocate: (length: number) => Uint8Array,
-): Uint8Array {
-  if (into === undefined && allocate === secretBuffer) return output; // decoded into memory of its own already
-  const target = into ?? allocate(output.length);
-  if (target.length < output.length) {
-    output.fill(0);
-    throw new CkrError(CKR.CKR_BUFFER_TOO_SMALL, 'into');
-  }
-  target.set(output);
-  output.fill(0);
-  return target.length === output.length ? target : target.subarray(0, output.length);
 }

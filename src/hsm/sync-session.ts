@@ -4,7 +4,7 @@
 import { CKR } from './constants.ts';
 import { CkrError } from './errors.ts';
 import type { HotCommand, HotPath, ObjectHandle, SealedRandom } from './hot-path.ts';
-import type { GcmMechanism, GcmMessage, GcmMessageTag } from './mechanisms.ts';
+import type { GcmMechanism, GcmMessage, GcmMessageTag, Mechanism } from './mechanisms.ts';
 
 function now<T>(result: T | undefined, command: HotCommand): T {
   if (result === undefined) throw new CkrError(CKR.CKR_STRONGROOM_BUSY, command);
@@ -88,17 +88,14 @@ export class SyncSession {
     return now(this.#hot.sealRandom(key, additionalData, length, reveal), 'SealRandom');
   }
 
-  sign(
-    mechanism: 'CKM_SHA256_HMAC',
-    key: ObjectHandle,
-    data: Uint8Array,
-    into?: Uint8Array,
-  ): Uint8Array {
+  /** HMAC and ECDSA on P-256 and secp256k1; RSA and longer curves answer CKR_STRONGROOM_BUSY. */
+  sign(mechanism: Mechanism, key: ObjectHandle, data: Uint8Array, into?: Uint8Array): Uint8Array {
     return now(this.#hot.sign(mechanism, key, data, into), 'Sign');
   }
 
+  /** What sign makes, and RSA. */
   verify(
-    mechanism: 'CKM_SHA256_HMAC',
+    mechanism: Mechanism,
     key: ObjectHandle,
     data: Uint8Array,
     signature: Uint8Array,

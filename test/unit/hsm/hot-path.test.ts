@@ -57,6 +57,8 @@ function inline(request: Uint8Array): Uint8Array {
   return copy;
 }
 
+const pss = { mechanism: 'CKM_SHA256_RSA_PKCS_PSS', hash: 'SHA-256', saltLength: 9 } as const;
+
 describe('every frame of the hot path', () => {
   const lengths = [0, 1, 3, 4, 5, 31, 256, 2047];
   const cases: Record<string, [(hot: HotPath, n: number) => unknown, (n: number) => Uint8Array]> = {
@@ -170,6 +172,25 @@ describe('every frame of the hot path', () => {
           key,
           data: bytes(n),
           signature: bytes(32),
+        }),
+    ],
+    'Sign ECDSA': [
+      (hot, n) => hot.sign('CKM_ECDSA_SHA256', key, bytes(n)),
+      (n) =>
+        encodeRequest('Sign', sessionHandle, 0, {
+          mechanism: encodeMechanism('CKM_ECDSA_SHA256'),
+          key,
+          data: bytes(n),
+        }),
+    ],
+    'Verify PSS': [
+      (hot, n) => hot.verify(pss, key, bytes(n), bytes(256)),
+      (n) =>
+        encodeRequest('Verify', sessionHandle, 0, {
+          mechanism: encodeMechanism(pss),
+          key,
+          data: bytes(n),
+          signature: bytes(256),
         }),
     ],
     GenerateRandom: [

@@ -323,7 +323,11 @@ describe('a session', () => {
         CKA_DECRYPT: false,
         CKA_WRAP: true,
         CKA_UNWRAP: true,
-        CKA_UNWRAP_TEMPLATE: { CKA_SENSITIVE: true, CKA_WRAP_WITH_TRUSTED: true },
+        CKA_UNWRAP_TEMPLATE: {
+          CKA_CLASS: 'CKO_SECRET_KEY',
+          CKA_SENSITIVE: true,
+          CKA_WRAP_WITH_TRUSTED: true,
+        },
         CKA_LABEL: 'domain',
         ...more,
       });
