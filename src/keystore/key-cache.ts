@@ -30,6 +30,8 @@ export class KeyCache<Handle> {
   readonly #options: KeyCacheOptions<Handle>;
   /** In order of last use. */
   readonly #entries = new Map<string, Entry<Handle>>();
+  /** The last of them. */
+  #newest: Entry<Handle> | undefined;
   /** Material objects never change, so what identifies one is made once. */
   readonly #identities = new WeakMap<KeyMaterial, string>();
 
@@ -55,10 +57,27 @@ export class KeyCache<Handle> {
     }
   }
 
+  /** The key's handle where it is at hand: valid until the caller's turn ends. Counts as a use. */
+  peek(material: KeyMaterial): Handle | undefined {
+    const entry = this.#entries.get(this.#identity(material));
+    if (entry?.handle !== undefined) this.#renew(entry);
+    return entry?.handle;
+  }
+
   /** Drops one key: its handle turned out to be dead. */
   drop(material: KeyMaterial): void {
     const entry = this.#entries.get(this.#identity(material));
     if (entry !== undefined) this.#remove(entry);
+  }
+
+  /**
+   * Makes room in the device: drops the least recently used half of the keys that nobody uses.
+   * @returns whether any was dropped
+   */
+  shrink(): boolean {
+    const unused = [...this.#entries.values()].filter(({ pinCount }) => pinCount === 0);
+    for (const entry of unused.slice(0, Math.ceil(unused.length / 2))) this.#remove(entry);
+    return unused.length > 0;
   }
 
   /** Drops all keys. */
@@ -70,8 +89,7 @@ export class KeyCache<Handle> {
     const identity = this.#identity(material);
     const known = this.#entries.get(identity);
     if (known !== undefined) {
-      this.#entries.delete(identity);
-      this.#entries.set(identity, known);
+      this.#renew(known);
       return known;
     }
     const entry: Entry<Handle> = {
@@ -81,10 +99,18 @@ export class KeyCache<Handle> {
       pinCount: 0,
       dropped: false,
     };
-    this.#entries.set(identity, entry);
+    this.#renew(entry);
     entry.loading = this.#load(entry, material);
     if (this.#entries.size > this.#options.countMax) this.#removeOldest();
     return entry;
+  }
+
+  /** Makes it the last in the order of use. */
+  #renew(entry: Entry<Handle>): void {
+    if (entry === this.#newest) return;
+    this.#newest = entry;
+    this.#entries.delete(entry.identity);
+    this.#entries.set(entry.identity, entry);
   }
 
   async #load(entry: Entry<Handle>, material: KeyMaterial): Promise<Handle> {
@@ -107,6 +133,7 @@ export class KeyCache<Handle> {
   #remove(entry: Entry<Handle>): void {
     if (entry.dropped) return;
     entry.dropped = true;
+    if (entry === this.#newest) this.#newest = undefined;
     this.#entries.delete(entry.identity);
     this.#destroyIfUnused(entry);
   }
@@ -118,12 +145,13 @@ export class KeyCache<Handle> {
     this.#options.destroy(handle);
   }
 
-  /** Everything the wrap authenticates, and the token itself: a changed copy is another key. */
+  /** Everything that makes the key what it is: a changed copy is another key. */
   #identity(material: KeyMaterial): string {
     const known = this.#identities.get(material);
     if (known !== undefined) return known;
-    const { accountId, region, keyId, materialId, keySpec, keyToken } = material;
-    const fields = [accountId, region, keyId, materialId, keySpec, keyToken];
+    const { accountId, region, keyId, materialId, keySpec, keyUsage, keyToken } = material;
+    const names = [accountId, region, keyId, materialId, keySpec, keyUsage];
+    const fields = [...names, keyToken, material.publicKey ?? ''];
     const identity = Buffer.from(lengthPrefixed(fields)).toString('latin1');
     this.#identities.set(material, identity);
     return identity;

@@ -3,11 +3,20 @@
  * test/contract/keystore.contract.ts runs over every implementation (Region domain now; CloudHSM cluster and
  * external key store later).
  *
- * A key store knows nothing of policies, states or ciphertext blobs. It makes material, and seals and opens
- * messages with it. Material leaves it only as a key token that it alone can use.
+ * A key store knows nothing of policies, states or ciphertext blobs. It makes material and works with it, by
+ * AWS's names of algorithms. Material leaves it only as a key token that it alone can use.
  */
+import type {
+  DataKeyPairSpec,
+  EncryptionAlgorithmSpec,
+  KeySpec,
+  KeyUsageType,
+  MacAlgorithmSpec,
+  SigningAlgorithmSpec,
+} from '@aws-sdk/client-kms';
+import type { Soon } from './soon.ts';
 
-/** Everything a key token is bound to (additional data of the wrap). */
+/** Whose material it is, and what it is. A key token is bound to every field. */
 export interface MaterialBinding {
   readonly accountId: string;
   readonly region: string;
@@ -15,13 +24,17 @@ export interface MaterialBinding {
   readonly keyId: string;
   /** 64 lowercase hex digits. */
   readonly materialId: string;
-  readonly keySpec: string;
+  readonly keySpec: KeySpec;
+  /** What the material can be used for: it lies in a key token that becomes nothing else. */
+  readonly keyUsage: KeyUsageType;
 }
 
 /** One version of a KMS key's material, as stored in its record. */
 export interface KeyMaterial extends MaterialBinding {
   /** The wrapped backing key; format in docs/formats. */
   readonly keyToken: Uint8Array;
+  /** SubjectPublicKeyInfo, DER; of asymmetric material only. */
+  readonly publicKey?: Uint8Array;
 }
 
 export const sealedNonceBytes = 28;
@@ -37,6 +50,36 @@ export interface SealedMessage {
   readonly ciphertext: Uint8Array;
 }
 
+export type RsaEncryptionAlgorithm = Extract<
+  EncryptionAlgorithmSpec,
+  'RSAES_OAEP_SHA_1' | 'RSAES_OAEP_SHA_256'
+>;
+
+/** RAW: the message itself, which the key store hashes. DIGEST: its hash, as long as the algorithm's. */
+export type SignedMessageType = 'RAW' | 'DIGEST';
+
+/** A message as one of the two ways of encrypting leaves it. */
+export type Encrypted =
+  | { readonly algorithm: 'SYMMETRIC_DEFAULT'; readonly sealed: SealedMessage }
+  | { readonly algorithm: RsaEncryptionAlgorithm; readonly ciphertext: Uint8Array };
+
+export interface SealedKeyPair {
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Uint8Array;
+  readonly sealed: SealedMessage;
+  /** PKCS#8, DER. */
+  readonly privateKey?: Uint8Array;
+}
+
+/** The key, and the way, that a message is encrypted. */
+export type EncryptionKey =
+  | {
+      readonly algorithm: 'SYMMETRIC_DEFAULT';
+      readonly material: KeyMaterial;
+      readonly additionalData: Uint8Array;
+    }
+  | { readonly algorithm: RsaEncryptionAlgorithm; readonly material: KeyMaterial };
+
 /** The message did not authenticate under this material and additional data. */
 export class MessageAuthenticationError extends Error {
   override readonly name = 'MessageAuthenticationError';
@@ -47,28 +90,90 @@ export class KeyTokenError extends Error {
   override readonly name = 'KeyTokenError';
 }
 
+/** The message is longer than this material and algorithm can encrypt. */
+export class PlaintextLengthError extends Error {
+  override readonly name = 'PlaintextLengthError';
+}
+
+/** So much other work waits already that this was not begun. */
+export class KeyStoreBusyError extends Error {
+  override readonly name = 'KeyStoreBusyError';
+}
+
+/**
+ * Every method that takes a key token rejects with KeyTokenError where it is not the material's. Material of
+ * another spec or usage than the method and the algorithm call for is an error of the caller (TypeError). Every method
+ * may reject with KeyStoreBusyError.
+ */
 export interface KeyStore extends AsyncDisposable {
-  /** Makes new material for a key; the key token is bound to every field of `binding`. */
+  /** Makes new material for a key: a secret or a key pair, as the binding's spec says. */
   generate(binding: MaterialBinding): Promise<KeyMaterial>;
   /** @throws KeyTokenError */
   seal(
     material: KeyMaterial,
     additionalData: Uint8Array,
     plaintext: Uint8Array,
-  ): Promise<SealedMessage>;
+  ): Soon<SealedMessage>;
   /** @throws KeyTokenError, MessageAuthenticationError */
-  open(
-    material: KeyMaterial,
-    additionalData: Uint8Array,
-    sealed: SealedMessage,
-  ): Promise<Uint8Array>;
+  open(material: KeyMaterial, additionalData: Uint8Array, sealed: SealedMessage): Soon<Uint8Array>;
   /** Draws `length` random bytes inside and seals them; they come out only with `reveal`. */
   sealRandom(
     material: KeyMaterial,
     additionalData: Uint8Array,
     length: number,
     options: { readonly reveal: boolean },
-  ): Promise<{ readonly sealed: SealedMessage; readonly plaintext?: Uint8Array }>;
+  ): Soon<{ readonly sealed: SealedMessage; readonly plaintext?: Uint8Array }>;
+  /** Makes a key pair inside and seals its private key (PKCS#8, DER); that comes out only with `reveal`. */
+  sealKeyPair(
+    material: KeyMaterial,
+    additionalData: Uint8Array,
+    spec: DataKeyPairSpec,
+    options: { readonly reveal: boolean },
+  ): Promise<SealedKeyPair>;
+  /** RSAES-OAEP with the public key. @throws PlaintextLengthError */
+  encrypt(
+    material: KeyMaterial,
+    algorithm: RsaEncryptionAlgorithm,
+    plaintext: Uint8Array,
+  ): Promise<Uint8Array>;
+  /** @throws MessageAuthenticationError for every ciphertext that does not decrypt */
+  decrypt(
+    material: KeyMaterial,
+    algorithm: RsaEncryptionAlgorithm,
+    ciphertext: Uint8Array,
+  ): Promise<Uint8Array>;
+  /**
+   * Encrypts anew what was encrypted; the plaintext stays inside.
+   * @throws MessageAuthenticationError (of the source), PlaintextLengthError (of the destination)
+   */
+  reEncrypt(source: EncryptionKey & Encrypted, destination: EncryptionKey): Promise<Encrypted>;
+  /** ECDSA signatures are DER (RFC 3279 section 2.2.3), RSA ones as long as the modulus. */
+  sign(
+    material: KeyMaterial,
+    algorithm: SigningAlgorithmSpec,
+    message: Uint8Array,
+    messageType: SignedMessageType,
+  ): Promise<Uint8Array>;
+  /** With the public key. A malformed signature is a wrong one. */
+  verify(
+    material: KeyMaterial,
+    algorithm: SigningAlgorithmSpec,
+    message: Uint8Array,
+    messageType: SignedMessageType,
+    signature: Uint8Array,
+  ): Promise<boolean>;
+  generateMac(
+    material: KeyMaterial,
+    algorithm: MacAlgorithmSpec,
+    message: Uint8Array,
+  ): Promise<Uint8Array>;
+  /** In constant time. A MAC of another length is a wrong one. */
+  verifyMac(
+    material: KeyMaterial,
+    algorithm: MacAlgorithmSpec,
+    message: Uint8Array,
+    mac: Uint8Array,
+  ): Promise<boolean>;
   random(length: number): Promise<Uint8Array>;
 }
 

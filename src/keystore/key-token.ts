@@ -10,26 +10,29 @@ export interface KeyToken {
   readonly domainKeyId: Uint8Array;
   /** 12 bytes. */
   readonly iv: Uint8Array;
-  /** Ciphertext of the 32-byte backing key, then the 16-byte tag. */
+  /** Ciphertext of the backing key (a secret's value, a private key's PKCS#8), then the 16-byte tag. */
   readonly wrapped: Uint8Array;
 }
 
-export const backingKeyBytes = 32;
 export const domainKeyIdBytes = 16;
 export const keyTokenTagBytes = 16;
+/** An RSA key of 4,096 bits is half as long. */
+const backingKeyBytesMax = 4096;
 const ivBytes = 12;
 const magic = 0x4b54; // 'KT'
 const version = 1;
 const atDomainKeyId = 3;
 const atIv = atDomainKeyId + domainKeyIdBytes;
 const atWrapped = atIv + ivBytes;
-const keyTokenBytes = atWrapped + backingKeyBytes + keyTokenTagBytes;
+
+function isWrappedLength(length: number): boolean {
+  return length > keyTokenTagBytes && length <= backingKeyBytesMax + keyTokenTagBytes;
+}
 
 export function encodeKeyToken({ domainKeyId, iv, wrapped }: KeyToken): Uint8Array {
   const lengths = domainKeyId.length === domainKeyIdBytes && iv.length === ivBytes;
-  if (!lengths || wrapped.length !== backingKeyBytes + keyTokenTagBytes)
-    throw new TypeError('malformed key token');
-  const bytes = Buffer.allocUnsafe(keyTokenBytes);
+  if (!lengths || !isWrappedLength(wrapped.length)) throw new TypeError('malformed key token');
+  const bytes = Buffer.allocUnsafe(atWrapped + wrapped.length);
   bytes.writeUInt16BE(magic);
   bytes[2] = version;
   bytes.set(domainKeyId, atDomainKeyId);
@@ -41,7 +44,8 @@ export function encodeKeyToken({ domainKeyId, iv, wrapped }: KeyToken): Uint8Arr
 /** @throws KeyTokenError when the bytes are no key token of a known version. */
 export function parseKeyToken(bytes: Uint8Array): KeyToken {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.length !== keyTokenBytes || view.readUInt16BE() !== magic || view[2] !== version)
+  const isToken = isWrappedLength(view.length - atWrapped) && view.readUInt16BE() === magic;
+  if (!isToken || view[2] !== version)
     throw new KeyTokenError('not a key token of a known version');
   return {
     domainKeyId: view.subarray(atDomainKeyId, atIv),
@@ -50,10 +54,10 @@ export function parseKeyToken(bytes: Uint8Array): KeyToken {
   };
 }
 
-/** Additional data of the wrap: everything a key token is bound to. */
+/** Additional data of the wrap. The usage is not among them: it decides the domain key. */
 export function keyTokenAdditionalData(
   domainKeyId: Uint8Array,
-  { accountId, region, keyId, materialId, keySpec }: MaterialBinding,
+  { accountId, region, keyId, materialId, keySpec }: Omit<MaterialBinding, 'keyUsage'>,
 ): Uint8Array {
   return lengthPrefixed([
     'strongroom key token v1',

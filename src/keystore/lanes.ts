@@ -21,6 +21,11 @@ export class Lanes {
     this.#open = open;
   }
 
+  /** A lane that nobody uses, for a call that is over before anyone else can want it. */
+  get idle(): Session | undefined {
+    return this.#free.at(-1);
+  }
+
   async run<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const lane = this.#free.pop() ?? (await this.#more());
     if (lane === undefined) return work(this.#shared());

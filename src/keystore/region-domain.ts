@@ -1,74 +1,65 @@
 /**
- * RegionDomain: the key store of one Region, over its domain key in a token. What it promises rests on the
+ * RegionDomain: the key store of one Region, over its domain keys in a token. What it promises rests on the
  * token alone: a backing key is usable inside and readable nowhere, and its key token works in this Region
- * for the key it was made for.
+ * for the key and the use it was made for.
  *
- * Sessions: an owner holds the cached keys and does nothing else but unwrap them, since session objects die
- * with their session; work runs on lanes. When the device or a session is gone, so is all that was known of
- * them; the next call begins afresh.
+ * Sessions: an owner holds the cached keys and does nothing else but make them, since session objects die with
+ * their session; work runs on lanes, and what takes long on lanes of its own. When the device or a session is
+ * gone, so is all that was known of them; the next call begins afresh.
  */
+import type { DataKeyPairSpec, MacAlgorithmSpec, SigningAlgorithmSpec } from '@aws-sdk/client-kms';
 import {
   CkrError,
+  type Mechanism,
   type ObjectHandle,
+  type ReEncryptDestination,
+  type ReEncryptSource,
   type Session,
-  type Slot,
-  type Template,
+  type SyncSession,
 } from '../hsm/index.ts';
-import type { MetadataStore } from '../store/metadata-store.ts';
-import { type DomainRing, loadDomainRing } from './domain-ring.ts';
-import { KeyCache } from './key-cache.ts';
 import {
+  macMechanisms,
+  materialSpec,
+  oaepMechanisms,
+  type Pace,
+  signingRow,
+} from './algorithms.ts';
+import { kindOf, makeBackingKey } from './backing-key.ts';
+import {
+  closeConnection,
+  connectDomain,
+  type DomainConnection,
+  type DomainConnectionOptions,
+  DomainError,
+} from './domain-connection.ts';
+import { ecdsaFromDer, ecdsaToDer } from './ecdsa-signature.ts';
+import {
+  type Encrypted,
+  type EncryptionKey,
   type KeyMaterial,
   type KeyStore,
-  KeyTokenError,
   type Mac,
   type MaterialBinding,
   MessageAuthenticationError,
+  PlaintextLengthError,
+  type RsaEncryptionAlgorithm,
+  type SealedKeyPair,
   type SealedMessage,
+  type SignedMessageType,
   sealedNonceBytes,
   sealedTagBytes,
 } from './key-store.ts';
-import { encodeKeyToken, keyTokenAdditionalData, parseKeyToken } from './key-token.ts';
-import { Lanes } from './lanes.ts';
-import { labelPrefixDefault } from './provision.ts';
-import { bornInside, cachedBackingKey, domainLabel, newBackingKey } from './templates.ts';
+import { type Soon, upon } from './soon.ts';
+import { deadHandle, deadSession, isCkr, notAuthentic, outOfMemory } from './token-errors.ts';
 
-export interface RegionDomainOptions {
-  readonly slot: Slot;
-  /** Kept: a session that was lost is opened and logged in again. */
-  readonly userPin: Uint8Array | string;
-  readonly region: string;
-  /** Holds the ring of domain keys. */
-  readonly store: MetadataStore;
-  /** As in provisionRegion. */
-  readonly labelPrefix?: string;
-  /** Backing keys kept in the device while nobody uses them. Default 1,024. */
-  readonly cachedKeyCountMax?: number;
-  /** Working sessions. Default 4. */
-  readonly laneCountMax?: number;
-}
-
-/** A Region's keys are not in the token as the ceremony leaves them. */
-export class DomainError extends Error {
-  override readonly name = 'DomainError';
-}
-
-/** Everything that is void once the device, or the owner session, is gone. */
-interface Connection {
-  readonly epoch: number;
-  readonly owner: Session;
-  readonly lanes: Lanes;
-  readonly cache: KeyCache<ObjectHandle>;
-  readonly recordMacKey: ObjectHandle;
-  readonly active: { readonly id: Uint8Array; readonly key: ObjectHandle };
-}
+export type RegionDomainOptions = DomainConnectionOptions;
 
 const attemptsMax = 3;
 
 export class RegionDomain implements KeyStore {
   readonly #options: RegionDomainOptions;
-  #connection: Connection | undefined;
-  #connecting: Promise<Connection> | undefined;
+  #connection: DomainConnection | undefined;
+  #connecting: Promise<DomainConnection> | undefined;
   #closed = false;
 
   /** MAC of the Region's metadata records. */
@@ -99,59 +90,173 @@ export class RegionDomain implements KeyStore {
 
   async generate(binding: MaterialBinding): Promise<KeyMaterial> {
     if (binding.region !== this.#options.region) throw new TypeError('binding of another Region');
-    const { accountId, region, keyId, materialId, keySpec } = binding;
-    const keyToken = await this.#work(async ({ active }, session) => {
-      const key = await session.generateKey('CKM_GENERIC_SECRET_KEY_GEN', newBackingKey);
-      try {
-        const additionalData = keyTokenAdditionalData(active.id, binding);
-        const mechanism = { mechanism: 'CKM_AES_GCM' } as const;
-        const wrap = await session.wrapKeyAuthenticated(mechanism, active.key, key, additionalData);
-        return encodeKeyToken({ domainKeyId: active.id, ...wrap });
-      } finally {
-        await session.destroyObject(key);
-      }
-    });
-    return { accountId, region, keyId, materialId, keySpec, keyToken };
+    const { spec } = kindOf(binding);
+    const made = await this.#work(
+      ({ domainKeys }, session) => makeBackingKey(session, domainKeys, binding),
+      { pace: spec.pace.generate },
+    );
+    const { accountId, region, keyId, materialId, keySpec, keyUsage } = binding;
+    return { accountId, region, keyId, materialId, keySpec, keyUsage, ...made };
   }
 
-  async seal(
+  seal(
     material: KeyMaterial,
     additionalData: Uint8Array,
     plaintext: Uint8Array,
-  ): Promise<SealedMessage> {
-    return split(
-      await this.#use(material, (session, key) => session.seal(key, additionalData, plaintext)),
+  ): Soon<SealedMessage> {
+    const sealed = this.#useSoon(material, (session, key) =>
+      session.seal(key, additionalData, plaintext),
     );
+    return upon(sealed, split);
   }
 
-  async open(
+  open(
     material: KeyMaterial,
     additionalData: Uint8Array,
     { nonce, tag, ciphertext }: SealedMessage,
-  ): Promise<Uint8Array> {
+  ): Soon<Uint8Array> {
     if (nonce.length !== sealedNonceBytes || tag.length !== sealedTagBytes)
-      throw new MessageAuthenticationError('malformed sealed message');
-    return this.#use(material, async (session, key) => {
-      try {
-        return await session.open(key, nonce, tag, additionalData, ciphertext);
-      } catch (error) {
-        throw isCkr(error, notAuthentic)
-          ? new MessageAuthenticationError('the message is not authentic', { cause: error })
-          : error;
-      }
-    });
+      return Promise.reject(new MessageAuthenticationError('malformed sealed message'));
+    const plaintext = this.#useSoon(material, (session, key) =>
+      session.open(key, nonce, tag, additionalData, ciphertext),
+    );
+    return plaintext instanceof Promise ? plaintext.catch(throwUnopened) : plaintext;
   }
 
-  async sealRandom(
+  sealRandom(
     material: KeyMaterial,
     additionalData: Uint8Array,
     length: number,
     options: { readonly reveal: boolean },
-  ): Promise<{ readonly sealed: SealedMessage; readonly plaintext?: Uint8Array }> {
-    const { sealed, plaintext } = await this.#use(material, (session, key) =>
+  ): Soon<{ readonly sealed: SealedMessage; readonly plaintext?: Uint8Array }> {
+    const drawn = this.#useSoon(material, (session, key) =>
       session.sealRandom(key, additionalData, length, options),
     );
-    return { sealed: split(sealed), ...(plaintext && { plaintext }) };
+    return upon(drawn, ({ sealed, plaintext }) => ({
+      sealed: split(sealed),
+      ...(plaintext && { plaintext }),
+    }));
+  }
+
+  async sealKeyPair(
+    material: KeyMaterial,
+    additionalData: Uint8Array,
+    pairSpec: DataKeyPairSpec,
+    options: { readonly reveal: boolean },
+  ): Promise<SealedKeyPair> {
+    const pair = materialSpec(pairSpec);
+    if (pair === undefined || pair.generation === 'secret')
+      throw new TypeError(`no key pair of ${pairSpec}`);
+    const { generation, size, pace } = pair;
+    const made = await this.#use(
+      material,
+      (session, key) => session.sealKeyPair(generation, size, key, additionalData, options),
+      pace.generate,
+    );
+    const { publicKeyInfo: publicKey, sealed, plaintext: privateKey } = made;
+    return { publicKey, sealed: split(sealed), ...(privateKey && { privateKey }) };
+  }
+
+  async encrypt(
+    material: KeyMaterial,
+    algorithm: RsaEncryptionAlgorithm,
+    plaintext: Uint8Array,
+  ): Promise<Uint8Array> {
+    try {
+      return await this.#usePublic(material, (session, key) =>
+        session.encrypt(oaepMechanisms[algorithm], key, plaintext),
+      );
+    } catch (error) {
+      throw isCkr(error, tooLong) ? new PlaintextLengthError('too long', { cause: error }) : error;
+    }
+  }
+
+  decrypt(
+    material: KeyMaterial,
+    algorithm: RsaEncryptionAlgorithm,
+    ciphertext: Uint8Array,
+  ): Promise<Uint8Array> {
+    return this.#use(
+      material,
+      (session, key) => session.decrypt(oaepMechanisms[algorithm], key, ciphertext),
+      'slow',
+    ).catch(throwUnopened);
+  }
+
+  async reEncrypt(source: EncryptionKey & Encrypted, to: EncryptionKey): Promise<Encrypted> {
+    const materials = [source.material, to.material];
+    const destinationKeys = to.algorithm === 'SYMMETRIC_DEFAULT' ? 'cache' : 'publicKeys';
+    try {
+      const output = await this.#work(
+        (connection, session) =>
+          connection.cache.use(source.material, (sourceKey) =>
+            connection[destinationKeys].use(to.material, (key) =>
+              session.reEncrypt(sealedSource(source, sourceKey), sealedDestination(to, key)),
+            ),
+          ),
+        { materials, pace: source.algorithm === 'SYMMETRIC_DEFAULT' ? 'fast' : 'slow' },
+      );
+      return to.algorithm === 'SYMMETRIC_DEFAULT'
+        ? { algorithm: to.algorithm, sealed: split(output) }
+        : { algorithm: to.algorithm, ciphertext: output };
+    } catch (error) {
+      if (isCkr(error, tooLong)) throw new PlaintextLengthError('too long', { cause: error });
+      throw unopened(error);
+    }
+  }
+
+  async sign(
+    material: KeyMaterial,
+    algorithm: SigningAlgorithmSpec,
+    message: Uint8Array,
+    messageType: SignedMessageType,
+  ): Promise<Uint8Array> {
+    const { mechanism, data } = toSign(algorithm, message, messageType);
+    const { spec } = kindOf(material);
+    const signature = await this.#use(
+      material,
+      (session, key) => session.sign(mechanism, key, data),
+      spec.pace.private,
+    );
+    return spec.fieldLength === undefined ? signature : ecdsaToDer(signature);
+  }
+
+  async verify(
+    material: KeyMaterial,
+    algorithm: SigningAlgorithmSpec,
+    message: Uint8Array,
+    messageType: SignedMessageType,
+    signature: Uint8Array,
+  ): Promise<boolean> {
+    const { mechanism, data } = toSign(algorithm, message, messageType);
+    const { spec } = kindOf(material);
+    const { fieldLength } = spec;
+    const numbers = fieldLength === undefined ? signature : ecdsaFromDer(signature, fieldLength);
+    if (numbers === undefined) return false;
+    return this.#usePublic(
+      material,
+      (session, key) => session.verify(mechanism, key, data, numbers),
+      spec.pace.public,
+    );
+  }
+
+  generateMac(
+    material: KeyMaterial,
+    algorithm: MacAlgorithmSpec,
+    message: Uint8Array,
+  ): Promise<Uint8Array> {
+    const mechanism = macMechanisms[algorithm];
+    return this.#use(material, (session, key) => session.sign(mechanism, key, message));
+  }
+
+  verifyMac(
+    material: KeyMaterial,
+    algorithm: MacAlgorithmSpec,
+    message: Uint8Array,
+    mac: Uint8Array,
+  ): Promise<boolean> {
+    const mechanism = macMechanisms[algorithm];
+    return this.#use(material, (session, key) => session.verify(mechanism, key, message, mac));
   }
 
   random(length: number): Promise<Uint8Array> {
@@ -169,35 +274,90 @@ export class RegionDomain implements KeyStore {
   #use<T>(
     material: KeyMaterial,
     work: (session: Session, key: ObjectHandle) => Promise<T>,
+    pace: Pace = 'fast',
   ): Promise<T> {
     return this.#work(
       (connection, session) => connection.cache.use(material, (key) => work(session, key)),
-      material,
+      { materials: [material], pace },
     );
   }
 
+  /** The same with its public key. */
+  #usePublic<T>(
+    material: KeyMaterial,
+    work: (session: Session, key: ObjectHandle) => Promise<T>,
+    pace: Pace = 'fast',
+  ): Promise<T> {
+    return this.#work(
+      (connection, session) => connection.publicKeys.use(material, (key) => work(session, key)),
+      { materials: [material], pace },
+    );
+  }
+
+  /** As #use, but at once where that can be: without a turn of the microtask queue. */
+  #useSoon<T>(
+    material: KeyMaterial,
+    work: (session: Session | SyncSession, key: ObjectHandle) => Soon<T>,
+  ): Soon<T> {
+    return (
+      this.#atOnce(material, work) ??
+      this.#use(material, async (session, key) => work(session, key))
+    );
+  }
+
+  /**
+   * Runs `work` on this thread where key and lane are at hand. Undefined: it did not come to a result, be it that the
+   * token is busy or a handle dead. The work is then done again by #use, which waits, mends or reports.
+   */
+  #atOnce<T>(
+    material: KeyMaterial,
+    work: (session: SyncSession, key: ObjectHandle) => Soon<T>,
+  ): Soon<T> | undefined {
+    const connection = this.#live();
+    const session = connection?.lanes.idle?.sync;
+    const key = session && connection?.cache.peek(material);
+    if (key === undefined) return undefined;
+    try {
+      return work(session as SyncSession, key);
+    } catch {
+      return undefined;
+    }
+  }
+
   async #work<T>(
-    work: (connection: Connection, session: Session) => Promise<T>,
-    material?: KeyMaterial,
+    work: (connection: DomainConnection, session: Session) => Promise<T>,
+    {
+      materials = [],
+      pace = 'fast',
+    }: { readonly materials?: readonly KeyMaterial[]; readonly pace?: Pace } = {},
   ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       const connection = this.#live() ?? (await this.#connected());
+      const lanes = {
+        fast: connection.lanes,
+        slow: connection.slowLanes,
+        search: connection.searchLanes,
+      };
       try {
-        return await connection.lanes.run((session) => work(connection, session));
+        return await lanes[pace].run((session) => work(connection, session));
       } catch (error) {
-        // At the first dead handle only the key is suspected, at the second everything.
-        const suspect = attempt === 1 ? material : undefined;
-        if (!this.#forget(connection, suspect, error) || attempt === attemptsMax) throw error;
+        // At the first dead handle only the keys are suspected, at the second everything.
+        const suspects = attempt === 1 ? materials : [];
+        if (!this.#forget(connection, suspects, error) || attempt === attemptsMax) throw error;
       }
     }
   }
 
-  /** Drops what an error shows to be dead. True: the token refused before it did anything, so try again. */
-  #forget(connection: Connection, suspect: KeyMaterial | undefined, error: unknown): boolean {
+  /** Drops what an error shows to be dead or too much. True: the token refused before it did anything, so try again. */
+  #forget(connection: DomainConnection, suspects: readonly KeyMaterial[], error: unknown): boolean {
     if (!(error instanceof CkrError)) return false;
+    if (isCkr(error, outOfMemory)) return makeRoom(connection);
     const isHandle = isCkr(error, deadHandle);
-    if (isHandle && suspect !== undefined) {
-      connection.cache.drop(suspect);
+    if (isHandle && suspects.length > 0) {
+      for (const suspect of suspects) {
+        connection.cache.drop(suspect);
+        connection.publicKeys.drop(suspect);
+      }
       return true;
     }
     if (error.ends === undefined && !isHandle) return false;
@@ -206,154 +366,80 @@ export class RegionDomain implements KeyStore {
     return isHandle || isCkr(error, deadSession);
   }
 
-  #live(): Connection | undefined {
+  #live(): DomainConnection | undefined {
     const connection = this.#connection;
     const isLive = connection?.epoch === this.#options.slot.device.epoch && connection.owner.isOpen;
     return isLive ? connection : undefined;
   }
 
-  #connected(): Promise<Connection> {
+  #connected(): Promise<DomainConnection> {
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = undefined;
     });
     return this.#connecting;
   }
 
-  async #connect(): Promise<Connection> {
+  async #connect(): Promise<DomainConnection> {
     if (this.#closed) throw new DomainError('the Region is closed');
-    const { slot, userPin, laneCountMax = 4, cachedKeyCountMax = 1024 } = this.#options;
-    const { epoch } = slot.device;
-    await using opened = new AsyncDisposableStack();
-    const owner = opened.use(await slot.openSession());
-    const first = opened.use(await slot.openSession());
-    const lanes = new Lanes(first, laneCountMax, () => slot.openSession());
-    await login(owner, userPin);
-    const recordMacKey = await this.#findOne(owner, 'record MAC key', bornInside);
-    const ring = await this.#loadRing(owner, recordMacKey);
-    const { domainKeys, active } = await this.#findDomainKeys(owner, ring);
-    const cache = new KeyCache<ObjectHandle>({
-      countMax: cachedKeyCountMax,
-      load: (material) => unwrap(owner, domainKeys, material),
-      destroy: (key) => {
-        // A key that cannot be destroyed went with its session.
-        if (owner.isOpen) owner.destroyObject(key).catch(() => undefined);
-      },
-    });
-    opened.move();
-    this.#connection = { epoch, owner, lanes, cache, recordMacKey, active };
+    this.#connection = await connectDomain(this.#options);
     return this.#connection;
   }
-
-  async #findDomainKeys(
-    session: Session,
-    ring: DomainRing,
-  ): Promise<{ domainKeys: Map<string, ObjectHandle>; active: Connection['active'] }> {
-    const domainKeys = new Map<string, ObjectHandle>();
-    let active: Connection['active'] | undefined;
-    for (const { id, uniqueId, state } of ring.keys) {
-      const idBytes = Buffer.from(id, 'hex');
-      const template = { CKA_TRUSTED: true, CKA_UNIQUE_ID: uniqueId, CKA_ID: idBytes };
-      const key = await this.#findOne(session, 'domain key', { ...bornInside, ...template });
-      domainKeys.set(id, key);
-      if (state === 'active') active = { id: idBytes, key };
-    }
-    if (active === undefined) throw new DomainError(`${ring.region}: no active domain key`);
-    return { domainKeys, active };
-  }
-
-  async #loadRing(session: Session, recordMacKey: ObjectHandle): Promise<DomainRing> {
-    const { region, store } = this.#options;
-    const mac: Mac = {
-      sign: (data) => session.sign('CKM_SHA256_HMAC', recordMacKey, data),
-      verify: (data, value) => session.verify('CKM_SHA256_HMAC', recordMacKey, data, value),
-    };
-    return loadDomainRing(store, mac, region, async () => {
-      const key = await this.#findOne(session, 'domain key', { ...bornInside, CKA_TRUSTED: true });
-      const attributes = await session.getAttributes(key, ['CKA_ID', 'CKA_UNIQUE_ID']);
-      const { CKA_ID: id, CKA_UNIQUE_ID: uniqueId } = attributes;
-      if (id === undefined || uniqueId === undefined)
-        throw new DomainError(`${region}: the domain key has no name`);
-      return { region, keys: [{ id: Buffer.from(id).toString('hex'), uniqueId, state: 'active' }] };
-    });
-  }
-
-  async #findOne(
-    session: Session,
-    object: 'domain key' | 'record MAC key',
-    template: Template,
-  ): Promise<ObjectHandle> {
-    const { region, labelPrefix = labelPrefixDefault } = this.#options;
-    const label = domainLabel(labelPrefix, region, object);
-    const [key, ...others] = await session.findObjects({ CKA_LABEL: label, ...template });
-    if (key === undefined) throw new DomainError(`${region}: the token has no ${object}`);
-    if (others.length > 0) throw new DomainError(`${region}: the token has several ${object}s`);
-    return key;
-  }
 }
 
-const notAuthentic: readonly CkrError['ckr'][] = [
-  'CKR_AEAD_DECRYPT_FAILED',
-  'CKR_ENCRYPTED_DATA_INVALID',
-  'CKR_ENCRYPTED_DATA_LEN_RANGE',
-];
-const notOurs: readonly CkrError['ckr'][] = [
-  ...notAuthentic,
-  'CKR_TEMPLATE_INCONSISTENT',
-  'CKR_WRAPPED_KEY_INVALID',
-  'CKR_WRAPPED_KEY_LEN_RANGE',
-];
-/** Also after somebody logged the application out. */
-const deadHandle: readonly CkrError['ckr'][] = [
-  'CKR_KEY_HANDLE_INVALID',
-  'CKR_OBJECT_HANDLE_INVALID',
-  'CKR_UNWRAPPING_KEY_HANDLE_INVALID',
-  'CKR_WRAPPING_KEY_HANDLE_INVALID',
-  'CKR_USER_NOT_LOGGED_IN',
-];
-const deadSession: readonly CkrError['ckr'][] = [
-  'CKR_SESSION_CLOSED',
-  'CKR_SESSION_HANDLE_INVALID',
-];
-
-function isCkr(error: unknown, names: readonly CkrError['ckr'][]): boolean {
-  return error instanceof CkrError && names.includes(error.ckr);
+/** Cached keys go before a call fails for want of room. False: none is left that nobody uses. */
+function makeRoom({ cache, publicKeys }: DomainConnection): boolean {
+  const shrunk = [cache, publicKeys].map((keys) => keys.shrink());
+  return shrunk.includes(true);
 }
 
-async function unwrap(
-  session: Session,
-  domainKeys: ReadonlyMap<string, ObjectHandle>,
-  material: KeyMaterial,
-): Promise<ObjectHandle> {
-  const { domainKeyId, iv, wrapped } = parseKeyToken(material.keyToken);
-  const domainKey = domainKeys.get(Buffer.from(domainKeyId).toString('hex'));
-  if (domainKey === undefined)
-    throw new KeyTokenError('wrapped under no domain key of this Region');
-  try {
-    return await session.unwrapKeyAuthenticated(
-      { mechanism: 'CKM_AES_GCM', iv },
-      domainKey,
-      wrapped,
-      cachedBackingKey,
-      keyTokenAdditionalData(domainKeyId, material),
-    );
-  } catch (error) {
-    throw isCkr(error, notOurs)
-      ? new KeyTokenError('not the key token of this key', { cause: error })
-      : error;
+const none = new Uint8Array(0);
+
+const tooLong: readonly CkrError['ckr'][] = ['CKR_DATA_LEN_RANGE'];
+
+/** What a caller is told when the token could not open something. */
+function unopened(error: unknown): unknown {
+  return isCkr(error, notAuthentic)
+    ? new MessageAuthenticationError('the message is not authentic', { cause: error })
+    : error;
+}
+
+function throwUnopened(error: unknown): never {
+  throw unopened(error);
+}
+
+/** The mechanism for a message or its digest, and what the token takes. */
+function toSign(
+  algorithm: SigningAlgorithmSpec,
+  message: Uint8Array,
+  messageType: SignedMessageType,
+): { readonly mechanism: Mechanism; readonly data: Uint8Array } {
+  const { raw, digest, digestLength, digestPrefix } = signingRow(algorithm);
+  if (messageType === 'RAW') return { mechanism: raw, data: message };
+  if (message.length !== digestLength) throw new TypeError(`no digest for ${algorithm}`);
+  const data = digestPrefix === undefined ? message : Buffer.concat([digestPrefix, message]);
+  return { mechanism: digest, data };
+}
+
+function sealedSource(source: EncryptionKey & Encrypted, key: ObjectHandle): ReEncryptSource {
+  if (source.algorithm !== 'SYMMETRIC_DEFAULT') {
+    const { algorithm, ciphertext } = source;
+    return { mechanism: oaepMechanisms[algorithm], key, additionalData: none, ciphertext };
   }
+  const { additionalData, sealed } = source;
+  const { nonce, tag, ciphertext } = sealed;
+  return {
+    mechanism: { mechanism: 'CKM_STRONGROOM_DERIVE_AES_GCM', nonce, tag },
+    key,
+    additionalData,
+    ciphertext,
+  };
 }
 
-/** Login is the whole application's: another thread may have done it. */
-async function login(session: Session, pin: Uint8Array | string): Promise<void> {
-  try {
-    await session.login('user', pin);
-  } catch (error) {
-    if (!isCkr(error, ['CKR_USER_ALREADY_LOGGED_IN'])) throw error;
-  }
-}
-
-async function closeConnection({ owner, lanes }: Connection): Promise<void> {
-  await Promise.all([owner.close(), lanes.close()]);
+function sealedDestination(to: EncryptionKey, key: ObjectHandle): ReEncryptDestination {
+  if (to.algorithm !== 'SYMMETRIC_DEFAULT')
+    return { mechanism: oaepMechanisms[to.algorithm], key, additionalData: none };
+  const { additionalData } = to;
+  return { mechanism: { mechanism: 'CKM_STRONGROOM_DERIVE_AES_GCM' }, key, additionalData };
 }
 
 function split(sealed: Uint8Array): SealedMessage {

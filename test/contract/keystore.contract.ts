@@ -1,7 +1,7 @@
 /**
  * What every KeyStore promises, whatever is behind it. Call it from a test file with a way to make one.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createPrivateKey, createPublicKey, randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type KeyMaterial,
@@ -10,11 +10,9 @@ import {
   type MaterialBinding,
   MessageAuthenticationError,
 } from '../../src/keystore/key-store.ts';
-
-export interface KeyStoreFeatures {
-  /** The Region whose bindings it takes. */
-  readonly region: string;
-}
+import { type KeyStoreFeatures, newBinding } from '../support/material.ts';
+import { spki } from '../support/node-crypto.ts';
+import { keyStoreAlgorithmsContract } from './keystore-algorithms.contract.ts';
 
 export function keyStoreContract(
   name: string,
@@ -25,22 +23,16 @@ export function keyStoreContract(
     let keyStore: KeyStore;
     let material: KeyMaterial;
     const context = Buffer.from('additional data');
-    const newBinding = (): MaterialBinding => ({
-      accountId: '111122223333',
-      region: features.region,
-      keyId: randomUUID(),
-      materialId: randomBytes(32).toString('hex'),
-      keySpec: 'SYMMETRIC_DEFAULT',
-    });
+    const bind = (): MaterialBinding => newBinding(features.region);
 
     beforeAll(async () => {
       keyStore = await make();
-      material = await keyStore.generate(newBinding());
+      material = await keyStore.generate(bind());
     });
     afterAll(() => keyStore?.[Symbol.asyncDispose]());
 
     it('makes material that carries its binding, and another one each time', async () => {
-      const binding = newBinding();
+      const binding = bind();
       const [one, two] = [await keyStore.generate(binding), await keyStore.generate(binding)];
       expect(one).toEqual({ ...binding, keyToken: expect.any(Uint8Array) });
       expect(Buffer.from(one.keyToken).equals(two.keyToken)).toBe(false);
@@ -115,6 +107,69 @@ export function keyStoreContract(
       }
     });
 
+    it('seals key pairs, and shows private keys only when asked', async () => {
+      for (const spec of ['ECC_NIST_P256', 'RSA_2048'] as const) {
+        const hidden = await keyStore.sealKeyPair(material, context, spec, { reveal: false });
+        expect(hidden).not.toHaveProperty('privateKey');
+        const shown = await keyStore.sealKeyPair(material, context, spec, { reveal: true });
+        const opened = await keyStore.open(material, context, shown.sealed);
+        expect(Buffer.from(opened).equals(shown.privateKey!)).toBe(true);
+        expect(Buffer.from(hidden.publicKey).equals(shown.publicKey)).toBe(false);
+        for (const { publicKey, privateKey } of [
+          { ...hidden, privateKey: await keyStore.open(material, context, hidden.sealed) },
+          { ...shown, privateKey: shown.privateKey! },
+        ]) {
+          const key = createPrivateKey({
+            key: Buffer.from(privateKey),
+            format: 'der',
+            type: 'pkcs8',
+          });
+          expect(spki(createPublicKey(key)).equals(publicKey)).toBe(true);
+        }
+      }
+      await expect(
+        keyStore.sealKeyPair(material, context, 'ML_KEM_512', { reveal: true }),
+      ).rejects.toThrow(TypeError);
+    });
+
+    it('encrypts anew under another key and other additional data', async () => {
+      const other = await keyStore.generate(bind());
+      const plaintext = randomBytes(4096);
+      const algorithm = 'SYMMETRIC_DEFAULT';
+      const sealed = await keyStore.seal(material, context, plaintext);
+      const source = { algorithm, material, additionalData: context, sealed } as const;
+      const additionalData = Buffer.from('another');
+      for (const to of [other, material]) {
+        const target = { algorithm, material: to, additionalData } as const;
+        const result = await keyStore.reEncrypt(source, target);
+        if (result.algorithm !== algorithm) throw new Error(result.algorithm);
+        const { sealed: again } = result;
+        expect(again.ciphertext).toHaveLength(4096);
+        expect(plaintext.equals(await keyStore.open(to, additionalData, again))).toBe(true);
+        await expect(keyStore.open(to, context, again)).rejects.toThrow(MessageAuthenticationError);
+        for (const wrong of [
+          { ...source, additionalData },
+          { ...source, material: other },
+          { ...source, sealed: { ...sealed, tag: Buffer.alloc(16) } },
+        ])
+          await expect(keyStore.reEncrypt(wrong, target)).rejects.toThrow(
+            MessageAuthenticationError,
+          );
+      }
+    });
+
+    it('makes no material of a spec that has not this usage', async () => {
+      for (const [spec, usage] of [
+        ['SYMMETRIC_DEFAULT', 'SIGN_VERIFY'],
+        ['HMAC_256', 'ENCRYPT_DECRYPT'],
+        ['ECC_NIST_P256', 'ENCRYPT_DECRYPT'],
+        ['RSA_2048', 'GENERATE_VERIFY_MAC'],
+      ] as const)
+        await expect(keyStore.generate(newBinding(features.region, spec, usage))).rejects.toThrow(
+          TypeError,
+        );
+    });
+
     it('gives random bytes', async () => {
       const [one, two] = [await keyStore.random(1024), await keyStore.random(1024)];
       expect(one).toHaveLength(1024);
@@ -122,14 +177,13 @@ export function keyStoreContract(
     });
 
     it('takes a key token for no other key, and no changed one', async () => {
-      const other = await keyStore.generate(newBinding());
+      const other = await keyStore.generate(bind());
       const sealed = await keyStore.seal(material, context, Buffer.from('x'));
       const wrong: Partial<KeyMaterial>[] = [
         { accountId: '999999999999' },
         { region: 'xx-nowhere-1' },
         { keyId: randomUUID() },
         { materialId: '0'.repeat(64) },
-        { keySpec: 'HMAC_256' },
         { keyToken: other.keyToken },
         { keyToken: new Uint8Array(0) },
         { keyToken: material.keyToken.subarray(1) },
@@ -161,7 +215,7 @@ export function keyStoreContract(
 
     it('does many things at once', async () => {
       const materials = await Promise.all(
-        Array.from({ length: 8 }, () => keyStore.generate(newBinding())),
+        Array.from({ length: 8 }, () => keyStore.generate(bind())),
       );
       const round = async (i: number) => {
         const own = materials[i % materials.length] as KeyMaterial;
@@ -172,4 +226,6 @@ export function keyStoreContract(
       expect(results).toEqual(Array.from({ length: 200 }, (_, i) => `message ${i}`));
     });
   });
+
+  keyStoreAlgorithmsContract(name, features, make);
 }

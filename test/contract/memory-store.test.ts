@@ -2,6 +2,15 @@
 import { startMemoryStore } from '../../src/store/memory-store.ts';
 import { contractChangeHistory, storeContract } from './store.contract.ts';
 
-storeContract('MemoryStore', () =>
-  Promise.resolve(startMemoryStore({ changeHistory: contractChangeHistory })),
-);
+const start = () => startMemoryStore({ changeHistory: contractChangeHistory });
+
+storeContract('MemoryStore in its own thread', async () => start());
+storeContract('MemoryStore over ports', async () => {
+  const store = start();
+  return {
+    connect: () => store.connect(),
+    close: () => store.close(),
+    auditLines: () => store.auditLines(),
+    [Symbol.asyncDispose]: () => store.close(),
+  };
+});

@@ -24,6 +24,7 @@ import {
   type Template,
 } from '../../src/hsm/index.ts';
 import { NO_SESSION, Transport } from '../../src/hsm/transport.ts';
+import { type MaterialSpec, materialSpec } from '../../src/keystore/algorithms.ts';
 import { loadDomainRing } from '../../src/keystore/domain-ring.ts';
 import {
   type KeyMaterial,
@@ -39,7 +40,11 @@ import {
 import { provisionRegion } from '../../src/keystore/provision.ts';
 import { sealRecord } from '../../src/keystore/record-mac.ts';
 import { RegionDomain } from '../../src/keystore/region-domain.ts';
-import { cachedBackingKey, domainKey, newBackingKey } from '../../src/keystore/templates.ts';
+import {
+  cachedBackingKey as cachedKey,
+  domainKey as newDomainKey,
+  newBackingKey as newKey,
+} from '../../src/keystore/templates.ts';
 import { attachLink, openDevice } from '../../src/link/in-process.ts';
 import { FakeMetadataStore } from '../support/fake-metadata-store.ts';
 
@@ -49,6 +54,10 @@ const soPin = 'so-pin-123456';
 const userPin = 'user-pin-123456';
 const message = Buffer.from('a message');
 const context = Buffer.from('additional data');
+const symmetric = materialSpec('SYMMETRIC_DEFAULT') as MaterialSpec;
+const cachedBackingKey = cachedKey('seal', symmetric);
+const newBackingKey = newKey('seal', symmetric);
+const domainKey = (label: string, id: Uint8Array): Template => newDomainKey('seal', label, id);
 const chosenIv = Buffer.alloc(12, 9);
 const madeByToken: GcmWrap = { mechanism: 'CKM_AES_GCM' };
 
@@ -99,7 +108,8 @@ const binding = (region: string) => ({
   region,
   keyId: randomUUID(),
   materialId: randomBytes(32).toString('hex'),
-  keySpec: 'SYMMETRIC_DEFAULT',
+  keySpec: 'SYMMETRIC_DEFAULT' as const,
+  keyUsage: 'ENCRYPT_DECRYPT' as const,
 });
 
 /** Unwraps the loot's key token, with something changed. */
@@ -662,8 +672,10 @@ describe('the service with such a host', () => {
     // The likeness has the right label and no trust; Region A's key has the trust and another label.
     for (const key of [likeness, loot.domainKeyA]) {
       const forged = new FakeMetadataStore();
-      const keys = [{ ...(await uniqueIdOf(key)), state: 'active' }];
-      const body = Buffer.from(JSON.stringify({ format: 1, region: regionB, keys }));
+      const { id, uniqueId: it } = await uniqueIdOf(key);
+      const uniqueIds = { seal: it, mac: it, sign: it, decrypt: it };
+      const keys = [{ id, uniqueIds, state: 'active' }];
+      const body = Buffer.from(JSON.stringify({ format: 2, region: regionB, keys }));
       const record = await sealRecord(mac(regionB), {
         table: 'domains',
         key: regionB,
@@ -671,9 +683,9 @@ describe('the service with such a host', () => {
         body,
       });
       await forged.commit({ changes: [{ kind: 'put', ...record }] });
-      const ring = await loadDomainRing(forged, mac(regionB), regionB, () =>
-        Promise.reject(new Error('no ring')),
-      );
+      const noRing = () => Promise.reject(new Error('no ring'));
+      const finder = { first: noRing, uniqueId: noRing };
+      const ring = await loadDomainRing(forged, mac(regionB), regionB, finder);
       expect(ring.keys).toEqual(keys);
       await expect(
         RegionDomain.open({ slot, userPin, region: regionB, store: forged }),

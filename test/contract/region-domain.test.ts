@@ -1,8 +1,8 @@
 /**
- * RegionDomain over the token, in a device that lives in memory: the KeyStore contract, what a host can try
- * that has the user PIN, and what happens when sessions go away.
+ * RegionDomain over the token, in a device that lives in memory: what a host can try that has the user PIN, and what
+ * happens when sessions go away. The KeyStore contract: region-domain-keystore.test.ts.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   CkrError,
@@ -12,14 +12,19 @@ import {
   type Slot,
   type Template,
 } from '../../src/hsm/index.ts';
-import { type KeyMaterial, KeyTokenError } from '../../src/keystore/key-store.ts';
+import { materialSpec } from '../../src/keystore/algorithms.ts';
+import {
+  type KeyMaterial,
+  KeyTokenError,
+  MessageAuthenticationError,
+} from '../../src/keystore/key-store.ts';
 import { keyTokenAdditionalData, parseKeyToken } from '../../src/keystore/key-token.ts';
 import { provisionRegion } from '../../src/keystore/provision.ts';
 import { RegionDomain } from '../../src/keystore/region-domain.ts';
-import { cachedBackingKey } from '../../src/keystore/templates.ts';
+import { cachedBackingKey as cachedKey } from '../../src/keystore/templates.ts';
 import { openDevice } from '../../src/link/in-process.ts';
 import { FakeMetadataStore } from '../support/fake-metadata-store.ts';
-import { keyStoreContract } from './keystore.contract.ts';
+import { newBinding } from '../support/material.ts';
 
 const region = 'eu-central-1';
 const otherRegion = 'us-east-1';
@@ -48,13 +53,7 @@ afterAll(() => device?.close());
 const open = (name = region, options = {}) =>
   RegionDomain.open({ slot, userPin, region: name, store, ...options });
 const newMaterial = (domain: RegionDomain, name = region): Promise<KeyMaterial> =>
-  domain.generate({
-    accountId: '111122223333',
-    region: name,
-    keyId: randomUUID(),
-    materialId: randomBytes(32).toString('hex'),
-    keySpec: 'SYMMETRIC_DEFAULT',
-  });
+  domain.generate(newBinding(name));
 const ckr = async (call: Promise<unknown>): Promise<string> => {
   try {
     await call;
@@ -64,15 +63,9 @@ const ckr = async (call: Promise<unknown>): Promise<string> => {
   }
   return 'CKR_OK';
 };
+const cachedBackingKey = cachedKey('seal', materialSpec('SYMMETRIC_DEFAULT')!);
 const context = Buffer.from('additional data');
 const message = Buffer.from('plaintext');
-
-keyStoreContract('RegionDomain', { region }, open);
-// One key at a time in the cache: every call may have to unwrap and to destroy.
-keyStoreContract('RegionDomain with a cache of one', { region }, () =>
-  open(region, { cachedKeyCountMax: 1 }),
-);
-keyStoreContract('RegionDomain with one lane', { region }, () => open(region, { laneCountMax: 1 }));
 
 describe('the ceremony', () => {
   it('knows which Regions are missing', async () => {
@@ -120,7 +113,7 @@ describe('the ceremony', () => {
       const { domainKey } = await import('../../src/keystore/templates.ts');
       await session.generateKey(
         'CKM_AES_KEY_GEN',
-        domainKey(`strongroom ${cut} domain key`, randomBytes(16)),
+        domainKey('seal', `strongroom ${cut} domain key`, randomBytes(16)),
       );
       await session.logout();
     }
@@ -404,6 +397,27 @@ describe('a host with the user PIN', () => {
     expect(await domain.recordMac.verify(message, mac)).toBe(false);
     for (const wrong of [mac.subarray(1), Buffer.alloc(32), Buffer.alloc(0)])
       expect(await domain.recordMac.verify(context, wrong)).toBe(false);
+  });
+});
+
+describe('a key at hand', () => {
+  it('works without a promise, and with one where the first try came to nothing', async () => {
+    await using domain = await open();
+    const material = await newMaterial(domain);
+    const first = domain.seal(material, context, message);
+    expect(first).toBeInstanceOf(Promise);
+    await first;
+    const sealed = domain.seal(material, context, message);
+    if (sealed instanceof Promise) throw new Error('a promise');
+    expect(message.equals(domain.open(material, context, sealed) as Uint8Array)).toBe(true);
+    expect(domain.sealRandom(material, context, 8, { reveal: true })).not.toBeInstanceOf(Promise);
+
+    const changed = domain.open(material, Buffer.from('other'), sealed);
+    await expect(changed).rejects.toThrow(MessageAuthenticationError);
+    const long = Buffer.alloc(300_000);
+    const sealedLong = domain.seal(material, context, long);
+    expect(sealedLong).toBeInstanceOf(Promise);
+    expect(long.equals(await domain.open(material, context, await sealedLong))).toBe(true);
   });
 });
 

@@ -9,12 +9,15 @@ import {
   StoreUnavailableError,
   type Table,
 } from '../../src/store/metadata-store.ts';
+import { tables } from '../../src/store/record-rules.ts';
 import { openStoreClient } from '../../src/store/store-client.ts';
 import type { StoreOwner } from '../../src/store/store-writer.ts';
 
 export interface StoreUnderTest extends StoreOwner {
   /** Lines of the audit log, once it is whole. */
   auditLines(): readonly string[];
+  /** A client of this thread, where that is another than connect()'s. */
+  open?(): MetadataStore & AuditLog;
 }
 
 /** How the store under test keeps changes: enough for the contract to see it forget. */
@@ -46,10 +49,11 @@ export function storeContract(name: string, start: () => Promise<StoreUnderTest>
   describe(`${name} keeps the store contract`, () => {
     let owner: StoreUnderTest;
     let store: MetadataStore & AuditLog;
+    const openClient = () => owner.open?.() ?? openStoreClient(owner.connect());
 
     beforeEach(async () => {
       owner = await start();
-      store = openStoreClient(owner.connect());
+      store = openClient();
     });
     afterEach(async () => {
       await store[Symbol.asyncDispose]();
@@ -79,10 +83,34 @@ export function storeContract(name: string, start: () => Promise<StoreUnderTest>
     });
 
     it('has a key space for each table', async () => {
-      await store.commit({ changes: [put('k', 1, 'one', 'keys'), put('k', 1, 'two', 'settings')] });
-      expect(await store.get('keys', 'k')).toMatchObject({ body: bytes('one') });
-      expect(await store.get('settings', 'k')).toMatchObject({ body: bytes('two') });
-      expect(await store.get('domains', 'k')).toBeUndefined();
+      const bodies = tables.map((table) => [table, `of ${table}`] as const);
+      await store.commit({ changes: bodies.map(([table, body]) => put('k', 1, body, table)) });
+      for (const [table, body] of bodies) {
+        expect(await store.get(table, 'k')).toMatchObject({ table, body: bytes(body) });
+        expect(await store.list(table, { limit: 9 })).toHaveLength(1);
+      }
+      await store.commit({ changes: [remove('k', 1, 'aliases')] });
+      for (const table of tables)
+        expect((await store.get(table, 'k')) === undefined).toBe(table === 'aliases');
+    });
+
+    it('changes records of several tables together or not at all', async () => {
+      await store.commit({ changes: [put('k'), put('a', 1, 'to k', 'aliases')] });
+      for (const changes of [
+        [put('a', 2, 'to another', 'aliases'), put('k', 3)],
+        [put('k', 2), put('a', 1, 'to another', 'aliases')],
+        [remove('a', 1, 'aliases'), put('k', 1)],
+        [put('k', 2), remove('b', 1, 'aliases')],
+      ]) {
+        await expect(store.commit({ changes })).rejects.toThrow(StoreConflictError);
+        expect(await store.get('keys', 'k')).toMatchObject({ version: 1 });
+        expect(await store.get('aliases', 'a')).toMatchObject({ version: 1, body: bytes('to k') });
+      }
+      await store.commit({ changes: [remove('a', 1, 'aliases'), put('k', 2)] });
+      expect(await store.changesSince(1)).toEqual([
+        { sequence: 2, table: 'aliases', key: 'a' },
+        { sequence: 2, table: 'keys', key: 'k' },
+      ]);
     });
 
     it('takes the bytes as they are when commit is called, and no others of their buffer', async () => {
@@ -161,7 +189,7 @@ export function storeContract(name: string, start: () => Promise<StoreUnderTest>
 
     it('lets one of many writers of a version win, and the others know', async () => {
       await store.commit({ changes: [put('k', 1)] });
-      const other = openStoreClient(owner.connect());
+      const other = openClient();
       const attempts = Array.from({ length: 20 }, (_, i) =>
         (i % 2 ? store : other).commit({ changes: [put(`own ${i}`), put('k', 2, `by ${i}`)] }),
       );
@@ -180,7 +208,7 @@ export function storeContract(name: string, start: () => Promise<StoreUnderTest>
     });
 
     it('counts the transactions that changed something; every client sees count and record at once', async () => {
-      const other = openStoreClient(owner.connect());
+      const other = openClient();
       expect(await store.commit({ changes: [put('a'), put('b')] })).toBe(1);
       expect(other.sequence()).toBe(1);
       expect(await other.get('keys', 'b')).toBeDefined();
@@ -252,7 +280,7 @@ export function storeContract(name: string, start: () => Promise<StoreUnderTest>
     });
 
     it('numbers audit records of mutations and of other requests without gaps, refused ones left out', async () => {
-      const other = openStoreClient(owner.connect());
+      const other = openClient();
       // One of the two that put the same record is refused.
       await Promise.all([
         store.append(event('e1')),

@@ -14,10 +14,10 @@ import {
   KMSClient,
 } from '@aws-sdk/client-kms';
 import { parseServeOptions } from '../../src/cli/serve/options.ts';
-import { startService } from '../../src/cli/serve/serve.ts';
+import { readyLine } from '../../src/cli/serve/ready-file.ts';
+import { startService } from '../../src/cli/serve/service.ts';
 import { SLAB_BYTES } from '../../src/hsm/commands.ts';
 import { loadAddon } from '../../src/native/load.ts';
-import { readCredentials } from '../../src/testing/credentials.ts';
 import { CONTROL_BYTES, controlHalves, PLANTED } from './boundary-controls.ts';
 
 export type FromBoundaryHost =
@@ -34,7 +34,7 @@ const [seed = '', ...flags] = process.argv.slice(2);
 const send = (message: FromBoundaryHost): void => void process.send?.(message);
 const options = parseServeOptions(flags);
 const service = await startService(options);
-process.stdout.write(`${service.readyLine}\n`);
+process.stdout.write(`${readyLine(service.ready)}\n`);
 
 /** Puts a control together where it is to be found, and nowhere else. */
 function assemble(name: string, into: Uint8Array): void {
@@ -74,7 +74,7 @@ async function work(keyId: string): Promise<void> {
   const kms = new KMSClient({
     endpoint: service.endpoint,
     region: options.regions[0] ?? '',
-    credentials: readCredentials(`${options.dataDirectory}/credentials`),
+    credentials: service.ready.credentials,
   });
   for (let round = 0; running; round += 1) {
     const Plaintext = Buffer.alloc(1 + (round % 4096), round);

@@ -2,14 +2,13 @@
  * Real AWS clients pointed at a started server.
  */
 import { KMSClient, type KMSClientConfig } from '@aws-sdk/client-kms';
-import { readCredentials } from '../../src/testing/credentials.ts';
 import type { StartedServer } from '../../src/testing/start-server.ts';
 
 export function clientConfig(server: StartedServer, region?: string): KMSClientConfig {
   return {
     endpoint: server.ready.endpoint,
     region: region ?? server.ready.regions[0] ?? 'us-east-1',
-    credentials: readCredentials(server.ready.credentialsFile),
+    credentials: server.credentials,
     maxAttempts: 1,
   };
 }

@@ -2,14 +2,36 @@
  * As much of a slot as a Region domain uses, over node:crypto: to lose sessions, handles, logins and the
  * device at will. It enforces no policy; what the token enforces is tested on the token.
  */
-import { createCipheriv, createDecipheriv, createHmac, randomBytes, randomUUID } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  KeyObject,
+  randomBytes,
+  randomUUID,
+} from 'node:crypto';
+import type { KeySpec } from '@aws-sdk/client-kms';
 import { CKR, CkrError, type CkrName, type Slot } from '../../src/hsm/index.ts';
+import { ecdsaFromDer, ecdsaToDer } from '../../src/keystore/ecdsa-signature.ts';
+import {
+  type DigestScheme,
+  digestSchemes,
+  isSame,
+  makePair,
+  oaepDecrypt,
+  oaepEncrypt,
+  pkcs8,
+  spki,
+} from './node-crypto.ts';
 
 type Attributes = Record<string, unknown>;
 
 interface FakeObject {
   readonly attributes: Attributes;
-  readonly value: Buffer;
+  readonly value: Buffer | KeyObject;
   /** Undefined: a token object. */
   readonly session: FakeSession | undefined;
 }
@@ -34,6 +56,70 @@ function ungcm(key: Buffer, iv: Uint8Array, additionalData: Uint8Array, data: Ui
   }
 }
 
+/** A mechanism is its name, or an object with that name and parameters. */
+type FakeMechanism = string | { readonly mechanism: string; readonly hash?: string };
+const nameOf = (mechanism: FakeMechanism): string =>
+  typeof mechanism === 'string' ? mechanism : mechanism.mechanism;
+
+const curves: Readonly<Record<string, readonly [spec: KeySpec, jwk: string]>> = {
+  '06082a8648ce3d030107': ['ECC_NIST_P256', 'P-256'],
+  '06052b81040022': ['ECC_NIST_P384', 'P-384'],
+  '06052b81040023': ['ECC_NIST_P521', 'P-521'],
+  '06052b8104000a': ['ECC_SECG_P256K1', 'secp256k1'],
+};
+const hexOf = (value: unknown): string => Buffer.from(value as Uint8Array).toString('hex');
+
+function newPair({ CKA_MODULUS_BITS: bits, CKA_EC_PARAMS: params }: Attributes) {
+  const [curve] = params === undefined ? [] : (curves[hexOf(params)] ?? []);
+  const pair = makePair(curve ?? (`RSA_${bits}` as KeySpec));
+  return pair ?? fail('CKR_TEMPLATE_INCONSISTENT');
+}
+
+function publicKeyOf(attributes: Attributes): KeyObject {
+  const base64url = (value: unknown) => Buffer.from(value as Uint8Array).toString('base64url');
+  if (attributes.CKA_MODULUS !== undefined) {
+    const { CKA_MODULUS: n, CKA_PUBLIC_EXPONENT: e } = attributes;
+    return createPublicKey({
+      key: { kty: 'RSA', n: base64url(n), e: base64url(e) },
+      format: 'jwk',
+    });
+  }
+  const [, crv = ''] = curves[hexOf(attributes.CKA_EC_PARAMS)] ?? [];
+  // The header of the OCTET STRING has 2 bytes, or 3 for the longest of the points.
+  const coded = Buffer.from(attributes.CKA_EC_POINT as Uint8Array);
+  const point = coded.subarray(coded[1] === 0x81 ? 4 : 3);
+  const [x, y] = [point.subarray(0, point.length / 2), point.subarray(point.length / 2)];
+  return createPublicKey({
+    key: { kty: 'EC', crv, x: base64url(x), y: base64url(y) },
+    format: 'jwk',
+  });
+}
+
+/** What signs by a mechanism, and what it signs: the digest that was given, or the one made here. */
+function signing(mechanism: FakeMechanism, data: Uint8Array): [DigestScheme, Uint8Array] {
+  const name = nameOf(mechanism);
+  const [, bits] = /SHA(\d+)/.exec(name) ?? [];
+  const digest = bits === undefined ? data : createHash(`sha${bits}`).update(data).digest();
+  if (name.includes('ECDSA')) return [digestSchemes.ecdsa, digest];
+  if (name.includes('PSS')) return [digestSchemes.pss, digest];
+  // CKM_RSA_PKCS takes a DigestInfo: its first 19 bytes name the hash.
+  return [digestSchemes.pkcs1, name === 'CKM_RSA_PKCS' ? data.subarray(19) : digest];
+}
+
+const fieldLengths: Readonly<Record<string, number>> = {
+  prime256v1: 32,
+  secp384r1: 48,
+  secp521r1: 66,
+  secp256k1: 32,
+};
+const fieldLength = (key: KeyObject): number | undefined =>
+  fieldLengths[key.asymmetricKeyDetails?.namedCurve ?? ''];
+
+const oaepOf = (mechanism: FakeMechanism) =>
+  typeof mechanism === 'object' && mechanism.hash === 'SHA-1'
+    ? 'RSAES_OAEP_SHA_1'
+    : 'RSAES_OAEP_SHA_256';
+
 export class FakeSlot {
   readonly device: { epoch: number } = { epoch: 0 };
   readonly objects = new Map<number, FakeObject>();
@@ -43,7 +129,11 @@ export class FakeSlot {
   unwrapCount = 0;
   /** Calls that `run` on a lane at this moment, and the most there ever were. */
   busy = { count: 0, max: 0 };
-  /** Runs at the start of every sealing and opening. */
+  /** Public keys that were made objects of. */
+  createCount = 0;
+  /** Runs at the start of making a key pair. */
+  onGeneration: (() => void | Promise<void>) | undefined;
+  /** Runs at the start of every piece of work with a key. */
   onWork: (() => void | Promise<void>) | undefined;
   #nextHandle = 1;
 
@@ -151,6 +241,27 @@ class FakeSession {
     });
   }
 
+  async generateKeyPair(_mechanism: string, forPublic: Attributes, forPrivate: Attributes) {
+    this.#check();
+    if (this.#slot.loggedIn !== 'user') fail('CKR_USER_NOT_LOGGED_IN');
+    await this.#slot.onGeneration?.();
+    this.#check();
+    const pair = newPair(forPublic);
+    const info = { CKA_PUBLIC_KEY_INFO: spki(pair.publicKey) };
+    const add = (attributes: Attributes, value: KeyObject): number =>
+      this.#slot.add({ attributes: { ...attributes, ...info }, value, session: this });
+    return {
+      publicKey: add(forPublic, pair.publicKey),
+      privateKey: add(forPrivate, pair.privateKey),
+    };
+  }
+
+  async createObject(attributes: Attributes): Promise<number> {
+    this.#check();
+    this.#slot.createCount += 1;
+    return this.#slot.add({ attributes, value: publicKeyOf(attributes), session: this });
+  }
+
   async markTrusted(uniqueId: string): Promise<void> {
     if (this.#slot.loggedIn !== 'so') fail('CKR_USER_NOT_LOGGED_IN');
     for (const { attributes } of this.#slot.objects.values())
@@ -169,10 +280,9 @@ class FakeSession {
     additionalData: Uint8Array,
   ) {
     const iv = randomBytes(12);
-    return {
-      iv,
-      wrapped: gcm(this.#object(wrapping).value, iv, additionalData, this.#object(key).value),
-    };
+    const { value } = this.#object(key);
+    const plain = value instanceof KeyObject ? pkcs8(value) : value;
+    return { iv, wrapped: gcm(this.#secret(wrapping), iv, additionalData, plain) };
   }
 
   async unwrapKeyAuthenticated(
@@ -183,16 +293,20 @@ class FakeSession {
     additionalData: Uint8Array,
   ): Promise<number> {
     this.#slot.unwrapCount += 1;
-    const value = ungcm(this.#object(unwrapping).value, iv, additionalData, wrapped);
-    return this.#slot.add({ attributes, value, session: this });
+    const plain = ungcm(this.#secret(unwrapping), iv, additionalData, wrapped);
+    const value =
+      attributes.CKA_CLASS === 'CKO_PRIVATE_KEY'
+        ? createPrivateKey({ key: plain, format: 'der', type: 'pkcs8' })
+        : plain;
+    return this.#slot.add({
+      attributes: { CKA_PRIVATE: true, ...attributes },
+      value,
+      session: this,
+    });
   }
 
   seal(handle: number, additionalData: Uint8Array, plaintext: Uint8Array): Promise<Buffer> {
-    return this.#work(() => {
-      const nonce = randomBytes(28);
-      const output = gcm(this.#object(handle).value, nonce, additionalData, plaintext);
-      return Buffer.concat([nonce, output.subarray(-16), output.subarray(0, -16)]);
-    });
+    return this.#work(() => this.#seal(handle, additionalData, plaintext));
   }
 
   open(
@@ -203,7 +317,7 @@ class FakeSession {
     ciphertext: Uint8Array,
   ) {
     const data = Buffer.concat([ciphertext, tag]);
-    return this.#work(() => ungcm(this.#object(handle).value, nonce, additionalData, data));
+    return this.#work(() => ungcm(this.#secret(handle), nonce, additionalData, data));
   }
 
   async sealRandom(
@@ -217,21 +331,112 @@ class FakeSession {
     return { sealed, plaintext: reveal ? plaintext : undefined };
   }
 
-  sign(_mechanism: string, handle: number, data: Uint8Array): Promise<Buffer> {
-    return this.#work(() => createHmac('sha256', this.#object(handle).value).update(data).digest());
+  async sealKeyPair(
+    _mechanism: string,
+    template: Attributes,
+    handle: number,
+    additionalData: Uint8Array,
+    { reveal }: { reveal: boolean },
+  ) {
+    const pair = newPair(template);
+    const plaintext = pkcs8(pair.privateKey);
+    const sealed = await this.seal(handle, additionalData, plaintext);
+    return { publicKeyInfo: spki(pair.publicKey), sealed, ...(reveal && { plaintext }) };
   }
 
-  async verify(
-    mechanism: string,
+  reEncrypt(
+    source: {
+      mechanism: { mechanism: string; nonce?: Uint8Array; tag?: Uint8Array };
+      key: number;
+      additionalData: Uint8Array;
+      ciphertext: Uint8Array;
+    },
+    to: { mechanism: FakeMechanism; key: number; additionalData: Uint8Array },
+  ): Promise<Buffer> {
+    return this.#work(() => {
+      const { mechanism, key, additionalData, ciphertext } = source;
+      const { nonce = Buffer.of(), tag = Buffer.of() } = mechanism;
+      const plaintext =
+        mechanism.mechanism === 'CKM_RSA_PKCS_OAEP'
+          ? this.#decrypt(mechanism, key, ciphertext)
+          : ungcm(this.#secret(key), nonce, additionalData, Buffer.concat([ciphertext, tag]));
+      return nameOf(to.mechanism) === 'CKM_RSA_PKCS_OAEP'
+        ? this.#encrypt(to.mechanism, to.key, plaintext)
+        : this.#seal(to.key, to.additionalData, plaintext);
+    });
+  }
+
+  encrypt(mechanism: FakeMechanism, handle: number, data: Uint8Array): Promise<Buffer> {
+    return this.#work(() => this.#encrypt(mechanism, handle, data));
+  }
+
+  decrypt(mechanism: FakeMechanism, handle: number, data: Uint8Array): Promise<Buffer> {
+    return this.#work(() => this.#decrypt(mechanism, handle, data));
+  }
+
+  sign(mechanism: FakeMechanism, handle: number, data: Uint8Array): Promise<Uint8Array> {
+    return this.#work(() => {
+      const { value } = this.#object(handle);
+      if (!(value instanceof KeyObject)) return this.#mac(mechanism, handle, data);
+      const [scheme, digest] = signing(mechanism, data);
+      const signature = scheme.sign(value, digest);
+      const length = fieldLength(value);
+      return length === undefined ? signature : (ecdsaFromDer(signature, length) as Uint8Array);
+    });
+  }
+
+  verify(
+    mechanism: FakeMechanism,
     handle: number,
     data: Uint8Array,
-    mac: Uint8Array,
+    signature: Uint8Array,
   ): Promise<boolean> {
-    return (await this.sign(mechanism, handle, data)).equals(mac);
+    return this.#work(() => {
+      const { value } = this.#object(handle);
+      if (!(value instanceof KeyObject))
+        return isSame(this.#mac(mechanism, handle, data), signature);
+      const [scheme, digest] = signing(mechanism, data);
+      const form = fieldLength(value) === undefined ? signature : ecdsaToDer(signature);
+      return scheme.verify(value, digest, form);
+    });
   }
 
   generateRandom(length: number): Promise<Buffer> {
     return this.#work(() => randomBytes(length));
+  }
+
+  #seal(handle: number, additionalData: Uint8Array, plaintext: Uint8Array): Buffer {
+    const nonce = randomBytes(28);
+    const output = gcm(this.#secret(handle), nonce, additionalData, plaintext);
+    return Buffer.concat([nonce, output.subarray(-16), output.subarray(0, -16)]);
+  }
+
+  #encrypt(mechanism: FakeMechanism, handle: number, data: Uint8Array): Buffer {
+    const key = this.#object(handle).value as KeyObject;
+    try {
+      return oaepEncrypt(oaepOf(mechanism), key, data);
+    } catch {
+      return fail('CKR_DATA_LEN_RANGE');
+    }
+  }
+
+  #decrypt(mechanism: FakeMechanism, handle: number, data: Uint8Array): Buffer {
+    const key = this.#object(handle).value as KeyObject;
+    try {
+      return oaepDecrypt(oaepOf(mechanism), key, data);
+    } catch {
+      return fail('CKR_ENCRYPTED_DATA_INVALID');
+    }
+  }
+
+  #mac(mechanism: FakeMechanism, handle: number, data: Uint8Array): Buffer {
+    const [, bits] = /SHA(\d+)/.exec(nameOf(mechanism)) ?? [];
+    return createHmac(`sha${bits}`, this.#secret(handle)).update(data).digest();
+  }
+
+  #secret(handle: number): Buffer {
+    const { value } = this.#object(handle);
+    return value instanceof KeyObject ? fail('CKR_KEY_TYPE_INCONSISTENT') : value;
   }
 
   async #work<T>(work: () => T): Promise<T> {

@@ -4,7 +4,11 @@
 import { rootPrincipal } from '../../src/access/principal.ts';
 import { kmsException } from '../../src/api/exceptions.ts';
 import type { ServiceHandler, ServiceResponse } from '../../src/api/transport.ts';
-import { type AuditEvent, AuditUnavailableError } from '../../src/audit/audit-log.ts';
+import {
+  type AuditEvent,
+  AuditUnavailableError,
+  encodeAuditEvent,
+} from '../../src/audit/audit-log.ts';
 import { createKmsService, type Fault, type KmsServiceOptions } from '../../src/kms/service.ts';
 import { FakeKeyStore } from './fake-key-store.ts';
 import { FakeMetadataStore } from './fake-metadata-store.ts';
@@ -36,7 +40,7 @@ export interface Reply {
 export class KmsHarness {
   readonly keyStores = { [region]: new FakeKeyStore(), [otherRegion]: new FakeKeyStore() };
   readonly store = new FakeMetadataStore();
-  /** Events of requests without a change; those of changes are in store.audit. */
+  /** Events, as a log has them, of requests without a change; those of changes are in store.audit. */
   readonly events: AuditEvent[] = [];
   readonly faults: Fault[] = [];
   auditFails = false;
@@ -66,7 +70,7 @@ export class KmsHarness {
       audit: {
         append: async (event) => {
           if (this.auditFails) throw new AuditUnavailableError('disk full');
-          this.events.push(event);
+          this.events.push(JSON.parse(encodeAuditEvent(event)));
         },
       },
       wallClock: { nowMs: () => this.nowMs },

@@ -1,7 +1,17 @@
 /**
  * A device in memory with one initialised token, and a user's session with it.
  */
-import type { Device, ObjectHandle, Session, Slot, Template } from '../../src/hsm/index.ts';
+import { randomBytes } from 'node:crypto';
+import { aeskwp } from '@noble/ciphers/aes.js';
+import {
+  type Device,
+  type KeyType,
+  type ObjectHandle,
+  publicKeyTemplate,
+  type Session,
+  type Slot,
+  type Template,
+} from '../../src/hsm/index.ts';
 import { openDevice } from '../../src/link/in-process.ts';
 
 export const SO_PIN = 'so pin of a test';
@@ -65,10 +75,10 @@ export function generateSecret(
   });
 }
 
-/** A key with a known value. */
+/** A secret key with a known value. */
 export function importKey(
   session: Session,
-  keyType: 'CKK_AES' | 'CKK_GENERIC_SECRET',
+  keyType: KeyType,
   value: Uint8Array,
   more: Template,
 ): Promise<ObjectHandle> {
@@ -80,4 +90,35 @@ export function importKey(
     CKA_VALUE: value,
     ...more,
   });
+}
+
+/** A public session key. @param spki SubjectPublicKeyInfo, DER */
+export function importPublicKey(
+  session: Session,
+  spki: Uint8Array,
+  usage: Template,
+): Promise<ObjectHandle> {
+  return session.createObject({ ...publicKeyTemplate(spki), CKA_TOKEN: false, ...usage });
+}
+
+/** A private session key with a known PKCS#8, which it is unwrapped from: the AES key for that is made and destroyed here. */
+export async function unwrapPrivateKey(
+  session: Session,
+  keyType: 'CKK_RSA' | 'CKK_EC',
+  pkcs8: Uint8Array,
+  usage: Template,
+): Promise<ObjectHandle> {
+  const wrappingKey = randomBytes(32);
+  const unwrapping = await importKey(session, 'CKK_AES', wrappingKey, { CKA_UNWRAP: true });
+  try {
+    const wrapped = aeskwp(wrappingKey).encrypt(pkcs8);
+    return await session.unwrapKey('CKM_AES_KEY_WRAP_KWP', unwrapping, wrapped, {
+      CKA_CLASS: 'CKO_PRIVATE_KEY',
+      CKA_KEY_TYPE: keyType,
+      CKA_TOKEN: false,
+      ...usage,
+    });
+  } finally {
+    await session.destroyObject(unwrapping);
+  }
 }

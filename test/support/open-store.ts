@@ -26,7 +26,8 @@ export interface Material {
   readonly keyToken: Buffer;
 }
 
-const BLOB_HEADER_BYTES = 65;
+/** Where the plaintext's length stands: what is before it is authenticated. */
+const BLOB_LENGTH_AT = 59;
 
 /** Each field as a 4-byte big-endian length and its bytes. */
 function lengthPrefixed(...fields: readonly (string | Uint8Array)[]): Buffer {
@@ -86,7 +87,7 @@ export const domainKeyIdOf = ({ keyToken }: Material): Buffer => keyToken.subarr
 /** @returns the backing key. @throws Error when the key token is not this material's under this domain key */
 export function openKeyToken(domainKey: Uint8Array, material: Material): Buffer {
   const { keyToken, accountId, region, keyId, materialId, keySpec } = material;
-  if (keyToken.length !== 79 || keyToken.toString('hex', 0, 3) !== '4b5401')
+  if (keyToken.length < 48 || keyToken.toString('hex', 0, 3) !== '4b5401')
     throw new Error('no key token of version 1');
   const names = [accountId, region, keyId, materialId, keySpec];
   const additionalData = lengthPrefixed(
@@ -98,8 +99,8 @@ export function openKeyToken(domainKey: Uint8Array, material: Material): Buffer 
     domainKey,
     keyToken.subarray(19, 31),
     additionalData,
-    keyToken.subarray(31, 63),
-    keyToken.subarray(63),
+    keyToken.subarray(31, -16),
+    keyToken.subarray(-16),
   );
 }
 
@@ -110,11 +111,11 @@ export function openBlob(
   context: Readonly<Record<string, string>>,
 ): Buffer {
   const bytes = Buffer.from(blob);
-  const header = bytes.subarray(0, BLOB_HEADER_BYTES);
+  const header = bytes.subarray(0, BLOB_LENGTH_AT);
   if (header.toString('hex', 0, 4) !== '53520101') throw new Error('no blob of version 1');
-  if (header.readUInt32BE(61) !== crc32(header.subarray(0, 61)))
+  if (bytes.readUInt32BE(61) !== crc32(bytes.subarray(0, 61)))
     throw new Error('checksum of the blob');
-  const length = header.readUInt16BE(59);
+  const length = bytes.readUInt16BE(BLOB_LENGTH_AT);
   const [ciphertext, rest] = [bytes.subarray(-length), bytes.subarray(0, -length)];
   const [tag, nonce] = [rest.subarray(-16), rest.subarray(-44, -16)];
   const entries = Object.entries(context).map(

@@ -4,6 +4,8 @@
  * Pages of anonymous mappings that were never touched hold nothing and are passed over (proc_pid_pagemap(5)): a Node process
  * reserves ten times what it uses. Files are read whole.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import type { Needle, Search } from './needles.ts';
 
@@ -221,3 +223,25 @@ export function stackPointers(pid: number): bigint[] {
 
 const threads = (pid: number): string[] =>
   readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}`);
+
+/** Why a process cannot read the memory of its own child here; undefined if it can. */
+export async function memoryUnavailable(): Promise<string | undefined> {
+  if (process.platform !== 'linux')
+    return `/proc/PID/mem is Linux's, and this is ${process.platform}`;
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+  await once(child, 'spawn');
+  const reason = unreadableBecause(child.pid as number);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  return reason;
+}
+
+/** Hits by secret, form and place, with how many of each. */
+export function summary(hits: readonly Hit[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { needle, mapping } of hits) {
+    const what = `${needle.secret}, ${needle.form}, in ${mapping.name || 'anonymous memory'}`;
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  return [...counts].map(([what, count]) => `${what}: ${count}`).sort();
+}

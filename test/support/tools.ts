@@ -5,6 +5,11 @@
 import { existsSync } from 'node:fs';
 import { describe, it } from 'vitest';
 
+/** Why a program at an absolute path cannot be used; undefined when it is there. */
+export function toolReason(path: string, debianPackage: string): string | undefined {
+  return existsSync(path) ? undefined : `${path} is not here (Debian package ${debianPackage})`;
+}
+
 /** Declares a suite that needs a program at an absolute path. */
 export function describeWithTool(
   path: string,
@@ -12,12 +17,7 @@ export function describeWithTool(
   name: string,
   body: () => void,
 ): void {
-  const here = existsSync(path);
-  describeUnless(
-    here ? undefined : `${path} is not here (Debian package ${debianPackage})`,
-    name,
-    body,
-  );
+  describeUnless(toolReason(path, debianPackage), name, body);
 }
 
 /** Declares a suite that cannot run here for a reason, if there is one. */

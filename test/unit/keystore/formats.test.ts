@@ -1,7 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { type DomainRing, loadDomainRing } from '../../../src/keystore/domain-ring.ts';
-import { KeyTokenError } from '../../../src/keystore/key-store.ts';
+import {
+  type DomainKeyFinder,
+  type DomainRing,
+  loadDomainRing,
+} from '../../../src/keystore/domain-ring.ts';
+import { KeyTokenError, type Mac } from '../../../src/keystore/key-store.ts';
 import {
   encodeKeyToken,
   keyTokenAdditionalData,
@@ -35,7 +39,18 @@ describe('a key token', () => {
     expect(parseKeyToken(bytes)).toEqual(token);
   });
 
-  it('cut, lengthened or of another version is none', () => {
+  it('holds keys of 1 to 4,096 bytes', () => {
+    for (const length of [1, 28, 64, 2375, 4096]) {
+      const long = { ...token, wrapped: Buffer.alloc(length + 16, 3) };
+      expect(parseKeyToken(encodeKeyToken(long))).toEqual(long);
+    }
+    for (const length of [0, 15, 16, 4113]) {
+      const wrong = { ...token, wrapped: Buffer.alloc(length, 3) };
+      expect(() => encodeKeyToken(wrong)).toThrow(TypeError);
+    }
+  });
+
+  it('cut or lengthened too far, or of another version, is none', () => {
     const bytes = Buffer.from(encodeKeyToken(token));
     const changed = (at: number, value: number) => {
       const copy = Buffer.from(bytes);
@@ -44,8 +59,8 @@ describe('a key token', () => {
     };
     const wrong = [
       bytes.subarray(1),
-      bytes.subarray(0, -1),
-      Buffer.concat([bytes, bytes]),
+      bytes.subarray(0, 31 + 16),
+      Buffer.concat([bytes, Buffer.alloc(4096 - 31)]),
       Buffer.alloc(0),
     ];
     for (const notToken of [...wrong, changed(0, 0), changed(1, 0), changed(2, 2)])
@@ -58,17 +73,13 @@ describe('a key token', () => {
   });
 
   it('is bound to every field of its key', () => {
-    const binding = { accountId: 'a', region: 'b', keyId: 'c', materialId: 'd', keySpec: 'e' };
-    const texts = new Set([
-      Buffer.from(keyTokenAdditionalData(token.domainKeyId, binding)).toString('hex'),
-    ]);
-    for (const field of Object.keys(binding))
-      texts.add(
-        Buffer.from(
-          keyTokenAdditionalData(token.domainKeyId, { ...binding, [field]: 'x' }),
-        ).toString('hex'),
-      );
-    texts.add(Buffer.from(keyTokenAdditionalData(Buffer.alloc(16, 9), binding)).toString('hex'));
+    const binding = { accountId: 'a', region: 'b', keyId: 'c', materialId: 'd' };
+    const input = (change: object, id: Uint8Array = token.domainKeyId): string => {
+      const bound = { ...binding, keySpec: 'RSA_2048' as const, ...change };
+      return Buffer.from(keyTokenAdditionalData(id, bound)).toString('hex');
+    };
+    const texts = new Set([input({}), input({ keySpec: 'RSA_3072' }), input({}, Buffer.alloc(16))]);
+    for (const field of Object.keys(binding)) texts.add(input({ [field]: 'x' }));
     expect(texts.size).toBe(7);
   });
 });
@@ -115,48 +126,93 @@ describe('a record MAC', () => {
 });
 
 describe('the ring of domain keys', () => {
+  const named = (name: string) => ({
+    seal: `${name}1`,
+    mac: `${name}2`,
+    sign: `${name}3`,
+    decrypt: `${name}4`,
+  });
   const ring: DomainRing = {
     region: 'r',
-    keys: [{ id: '01'.repeat(16), uniqueId: 'u', state: 'active' }],
+    keys: [{ id: '01'.repeat(16), uniqueIds: named('u'), state: 'active' }],
   };
-  const never = () => Promise.reject(new Error('asked for a first ring'));
+  const finds = ({ keys: [generation] }: DomainRing = ring): DomainKeyFinder => ({
+    first: async () => ({ id: generation!.id, uniqueIds: generation!.uniqueIds }),
+    uniqueId: () => Promise.reject(new Error('asked for one key')),
+  });
+  const never: DomainKeyFinder = {
+    first: () => Promise.reject(new Error('asked for a first ring')),
+    uniqueId: () => Promise.reject(new Error('asked for one key')),
+  };
+  const stored = async (store: FakeMetadataStore, mac: Mac, body: object, change = {}) => {
+    const bytes = Buffer.from(JSON.stringify(body));
+    const sealed = await sealRecord(mac, { table: 'domains', key: 'r', version: 1, body: bytes });
+    store.records.set('domains/r', { ...sealed, ...change });
+  };
 
   it('is stored at first, and read afterwards', async () => {
     const [store, { mac }] = [new FakeMetadataStore(), new FakeKeyStore()];
-    expect(await loadDomainRing(store, mac, 'r', async () => ring)).toEqual(ring);
-    expect(await loadDomainRing(store, mac, 'r', never)).toMatchObject(ring);
+    expect(await loadDomainRing(store, mac, 'r', finds())).toEqual(ring);
+    expect(await loadDomainRing(store, mac, 'r', never)).toEqual(ring);
   });
 
   it('is the one of the thread that came first', async () => {
     const [store, { mac }] = [new FakeMetadataStore(), new FakeKeyStore()];
     const other: DomainRing = {
       region: 'r',
-      keys: [{ id: '02'.repeat(16), uniqueId: 'v', state: 'active' }],
+      keys: [{ id: '02'.repeat(16), uniqueIds: named('v'), state: 'active' }],
     };
     store.beforeCommit = async () => {
-      await loadDomainRing(store, mac, 'r', async () => other);
+      await loadDomainRing(store, mac, 'r', finds(other));
     };
-    expect(await loadDomainRing(store, mac, 'r', async () => ring)).toMatchObject(other);
+    expect(await loadDomainRing(store, mac, 'r', finds())).toEqual(other);
+  });
+
+  it('of one kind of domain key is completed, once', async () => {
+    const [store, { mac }] = [new FakeMetadataStore(), new FakeKeyStore()];
+    const old = (id: string, state: string) => ({ id, uniqueId: `${id} seal`, state });
+    const keys = [old('01', 'retired'), old('02', 'active')];
+    await stored(store, mac, { format: 1, region: 'r', keys });
+    const complete = (id: string, state: string) => {
+      const [seal, mac, sign, decrypt] = ['seal', 'mac', 'sign', 'decrypt'].map(
+        (k) => `${id} ${k}`,
+      );
+      return { id, uniqueIds: { seal, mac, sign, decrypt }, state };
+    };
+    const asked: string[] = [];
+    const finder = {
+      ...never,
+      async uniqueId(id: string, kind: string) {
+        asked.push(`${id} ${kind}`);
+        return `${id} ${kind}`;
+      },
+    };
+    const expected = { region: 'r', keys: [complete('01', 'retired'), complete('02', 'active')] };
+    expect(await loadDomainRing(store, mac, 'r', finder)).toEqual(expected);
+    expect(asked).toHaveLength(6);
+    expect(store.records.get('domains/r')?.version).toBe(2);
+    expect(await loadDomainRing(store, mac, 'r', never)).toEqual(expected);
   });
 
   it('is refused when it was forged, or makes no sense', async () => {
     const { mac } = new FakeKeyStore();
-    const stored = async (body: object, change = {}) => {
+    const load = async (body: object, change = {}) => {
       const store = new FakeMetadataStore();
-      const bytes = Buffer.from(JSON.stringify(body));
-      const sealed = await sealRecord(mac, { table: 'domains', key: 'r', version: 1, body: bytes });
-      store.records.set('domains/r', { ...sealed, ...change });
+      await stored(store, mac, body, change);
       return loadDomainRing(store, mac, 'r', never);
     };
-    const good = { format: 1, ...ring };
-    await expect(stored(good)).resolves.toMatchObject(ring);
-    await expect(stored(good, { mac: Buffer.alloc(32) })).rejects.toThrow('MAC does not match');
-    await expect(stored(good, { version: 2 })).rejects.toThrow('MAC does not match');
-    await expect(stored({ ...good, format: 2 })).rejects.toThrow('unknown body format');
-    await expect(stored({ ...good, region: 's' })).rejects.toThrow('another Region');
-    await expect(stored({ ...good, keys: [] })).rejects.toThrow('one active');
-    await expect(stored({ ...good, keys: [...ring.keys, ...ring.keys] })).rejects.toThrow(
+    const good = { format: 2, ...ring };
+    const [generation] = ring.keys;
+    await expect(load(good)).resolves.toEqual(ring);
+    await expect(load(good, { mac: Buffer.alloc(32) })).rejects.toThrow('MAC does not match');
+    await expect(load(good, { version: 2 })).rejects.toThrow('MAC does not match');
+    await expect(load({ ...good, format: 3 })).rejects.toThrow('unknown body format');
+    await expect(load({ ...good, region: 's' })).rejects.toThrow('another Region');
+    await expect(load({ ...good, keys: [] })).rejects.toThrow('one active');
+    await expect(load({ ...good, keys: [...ring.keys, ...ring.keys] })).rejects.toThrow(
       'one active',
     );
+    const nameless = { ...generation, uniqueIds: { ...named('u'), sign: '' } };
+    await expect(load({ ...good, keys: [nameless] })).rejects.toThrow('without a name');
   });
 });

@@ -8,6 +8,7 @@ const material = (keyId: string, change: Partial<KeyMaterial> = {}): KeyMaterial
   keyId,
   materialId: 'm',
   keySpec: 'SYMMETRIC_DEFAULT',
+  keyUsage: 'ENCRYPT_DECRYPT',
   keyToken: Buffer.from(`token of ${keyId}`),
   ...change,
 });
@@ -136,6 +137,24 @@ describe('KeyCache', () => {
     expect(loaded).toHaveLength(1 + changes.length);
   });
 
+  it('tells a handle that is at hand, which counts as a use', async () => {
+    const { cache, loaded, destroyed, hold } = setUp(2);
+    const open = hold();
+    expect(cache.peek(material('a'))).toBeUndefined();
+    const using = cache.use(material('a'), handleOf);
+    expect(cache.peek(material('a'))).toBeUndefined();
+    open();
+    await using;
+    expect(cache.peek(material('a'))).toBe('a#0');
+    await cache.use(material('b'), handleOf);
+    expect(cache.peek(material('a'))).toBe('a#0');
+    await cache.use(material('c'), handleOf);
+    expect([loaded, destroyed]).toEqual([['a#0', 'b#1', 'c#2'], ['b#1']]);
+    expect(cache.peek(material('b'))).toBeUndefined();
+    cache.drop(material('c'));
+    expect(cache.peek(material('c'))).toBeUndefined();
+  });
+
   it('drops one key, or all', async () => {
     const { cache, destroyed } = setUp(3);
     for (const id of ['a', 'b', 'c']) await cache.use(material(id), handleOf);
@@ -146,6 +165,18 @@ describe('KeyCache', () => {
     expect(destroyed).toEqual(['b#1', 'a#0', 'c#2']);
     expect(cache.count).toBe(0);
     expect(await cache.use(material('a'), handleOf)).toBe('a#3');
+  });
+
+  it('makes room by the older half of what nobody uses', async () => {
+    const { cache, destroyed } = setUp(5);
+    for (const id of ['a', 'b', 'c', 'd']) await cache.use(material(id), handleOf);
+    await cache.use(material('a'), async () => {
+      expect(cache.shrink()).toBe(true); // of b, c and d
+      expect(destroyed).toEqual(['b#1', 'c#2']);
+      expect([cache.shrink(), cache.shrink()]).toEqual([true, false]);
+    });
+    expect(destroyed).toEqual(['b#1', 'c#2', 'd#3']);
+    expect(cache.count).toBe(1);
   });
 
   it('wants room for one key', () => {

@@ -1,12 +1,15 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CKR, CkrError } from '../../../src/hsm/index.ts';
+import { DomainError } from '../../../src/keystore/domain-connection.ts';
 import { type KeyMaterial, KeyTokenError } from '../../../src/keystore/key-store.ts';
 import { missingRegions, provisionRegion } from '../../../src/keystore/provision.ts';
-import { DomainError, RegionDomain } from '../../../src/keystore/region-domain.ts';
+import { recordMacInput } from '../../../src/keystore/record-mac.ts';
+import { RegionDomain } from '../../../src/keystore/region-domain.ts';
 import { keyStoreContract } from '../../contract/keystore.contract.ts';
 import { FakeMetadataStore } from '../../support/fake-metadata-store.ts';
 import { FakeSlot } from '../../support/fake-slot.ts';
+import { newBinding } from '../../support/material.ts';
 
 const region = 'eu-central-1';
 const context = Buffer.from('additional data');
@@ -20,13 +23,7 @@ const provision = (name = region) =>
 const open = (options = {}) =>
   RegionDomain.open({ slot: slot.asSlot(), userPin: 'user', region, store, ...options });
 const newMaterial = (domain: RegionDomain): Promise<KeyMaterial> =>
-  domain.generate({
-    accountId: '111122223333',
-    region,
-    keyId: randomUUID(),
-    materialId: randomBytes(32).toString('hex'),
-    keySpec: 'SYMMETRIC_DEFAULT',
-  });
+  domain.generate(newBinding(region));
 
 async function setUp() {
   slot = new FakeSlot();
@@ -35,7 +32,9 @@ async function setUp() {
 }
 beforeEach(setUp);
 
-keyStoreContract('RegionDomain over a fake slot', { region }, async () => {
+// One of each kind of work; the token itself has all specs.
+const specs = ['RSA_2048', 'ECC_NIST_P256', 'HMAC_384'] as const;
+keyStoreContract('RegionDomain over a fake slot', { region, specs }, async () => {
   await setUp();
   return open();
 });
@@ -44,7 +43,8 @@ describe('the ceremony', () => {
   it('leaves nobody logged in and repeats nothing', async () => {
     expect([slot.sessions.size, slot.loggedIn]).toEqual([0, undefined]);
     const before = [...slot.objects.keys()];
-    expect(before).toHaveLength(2);
+    // Four kinds of domain keys, and the key of the record MACs.
+    expect(before).toHaveLength(5);
     await provision();
     expect([...slot.objects.keys()]).toEqual(before);
   });
@@ -65,12 +65,65 @@ describe('the ceremony', () => {
   });
 });
 
+describe('a ceremony of the time when there was one kind of domain key', () => {
+  /** What it left. */
+  const forgetNewKinds = () => {
+    for (const [handle, { attributes }] of slot.objects)
+      if (String(attributes.CKA_LABEL).includes(' domain key for ')) slot.objects.delete(handle);
+  };
+  const missing = () => missingRegions({ slot: slot.asSlot(), userPin: 'user', regions: [region] });
+
+  it('is completed, with the same generation, and its keys go on', async () => {
+    let material: KeyMaterial;
+    {
+      await using domain = await open();
+      material = await newMaterial(domain);
+    }
+    const record = store.records.get(`domains/${region}`)!;
+    const { keys, ...others } = JSON.parse(Buffer.from(record.body).toString());
+    forgetNewKinds();
+    expect(await missing()).toEqual([region]);
+    await expect(open()).rejects.toThrow('has no domain key for MACs');
+    await provision();
+    expect(await missing()).toEqual([]);
+
+    // The ring still names the keys that went; an old one names none but its own.
+    await expect(open()).rejects.toThrow('has no domain key for MACs');
+    const [{ id, uniqueIds, state }] = keys;
+    const old = { ...others, format: 1, keys: [{ id, uniqueId: uniqueIds.seal, state }] };
+    const macKey = [...slot.objects.values()].find(({ attributes }) =>
+      String(attributes.CKA_LABEL).endsWith('record MAC key'),
+    )!.value as Buffer;
+    const sealed = { ...record, version: 1, body: Buffer.from(JSON.stringify(old)) };
+    const mac = createHmac('sha256', macKey).update(recordMacInput(sealed)).digest();
+    store.records.set(`domains/${region}`, { ...sealed, mac });
+    await using domain = await open();
+    const ring = JSON.parse(Buffer.from(store.records.get(`domains/${region}`)!.body).toString());
+    expect(ring).toMatchObject({ format: 2, keys: [{ id, uniqueIds: { seal: uniqueIds.seal } }] });
+    const opened = await domain.open(material, context, await sealedBy(domain, material));
+    expect(message.equals(opened)).toBe(true);
+    const signing = await domain.generate(newBinding(region, 'ECC_NIST_P256', 'SIGN_VERIFY'));
+    await domain.sign(signing, 'ECDSA_SHA_256', message, 'RAW');
+  });
+
+  it('that was cut short while it was completed, is completed the next time', async () => {
+    forgetNewKinds();
+    await expect(
+      provisionRegion({ slot: slot.asSlot(), soPin: 'wrong', userPin: 'user', region }),
+    ).rejects.toMatchObject({ ckr: 'CKR_PIN_INCORRECT' });
+    expect(await missing()).toEqual([region]);
+    await provision();
+    expect(await missing()).toEqual([]);
+    expect(slot.objects.size).toBe(5);
+  });
+});
+
 describe('opening', () => {
   it('refuses a Region without, or with several, keys, and leaves no session', async () => {
     await expect(open({ region: 'us-east-1' })).rejects.toThrow(DomainError);
     const [, { attributes, value }] = [...slot.objects].find(([, o]) => o.attributes.CKA_SIGN)!;
     slot.add({ attributes: { ...attributes }, value, session: undefined });
-    await expect(open()).rejects.toThrow('several record MAC keys');
+    await expect(open()).rejects.toThrow('several: record MAC key');
     await expect(open({ userPin: 'wrong' })).rejects.toMatchObject({ ckr: 'CKR_PIN_INCORRECT' });
     expect(slot.sessions.size).toBe(0);
   });
@@ -115,6 +168,77 @@ describe('cached keys', () => {
     for (const [handle, { session }] of slot.objects) if (session) slot.objects.delete(handle);
     expect(message.equals(await domain.open(material, context, sealed))).toBe(true);
     expect(slot.unwrapCount).toBe(2);
+  });
+});
+
+describe('public keys', () => {
+  it('are made objects of once, and again when they died', async () => {
+    await using domain = await open();
+    const material = await domain.generate(newBinding(region, 'ECC_NIST_P256', 'SIGN_VERIFY'));
+    const signature = await domain.sign(material, 'ECDSA_SHA_256', message, 'RAW');
+    const verify = () => domain.verify(material, 'ECDSA_SHA_256', message, 'RAW', signature);
+    const { unwrapCount } = slot;
+    expect([await verify(), await verify(), slot.createCount]).toEqual([true, true, 1]);
+    for (const [handle, { session }] of slot.objects) if (session) slot.objects.delete(handle);
+    expect([await verify(), slot.createCount]).toEqual([true, 2]);
+    // Verifying needs no private key.
+    expect(slot.unwrapCount).toBe(unwrapCount);
+    await expect(
+      domain.verify(await newMaterial(domain), 'ECDSA_SHA_256', message, 'RAW', signature),
+    ).rejects.toThrow(TypeError);
+  });
+
+  it('of both keys of a re-encryption are looked for again', async () => {
+    await using domain = await open();
+    const rsa = await domain.generate(newBinding(region, 'RSA_2048', 'ENCRYPT_DECRYPT'));
+    const material = await newMaterial(domain);
+    const algorithm = 'SYMMETRIC_DEFAULT';
+    const sealed = await domain.seal(material, context, message);
+    for (const [handle, { session }] of slot.objects) if (session) slot.objects.delete(handle);
+    const there = await domain.reEncrypt(
+      { algorithm, material, additionalData: context, sealed },
+      { algorithm: 'RSAES_OAEP_SHA_256', material: rsa },
+    );
+    if (there.algorithm === algorithm) throw new Error('sealed');
+    for (const [handle, { session }] of slot.objects) if (session) slot.objects.delete(handle);
+    const opened = await domain.decrypt(rsa, there.algorithm, there.ciphertext);
+    expect(message.equals(opened)).toBe(true);
+  });
+});
+
+describe('slow work', () => {
+  it('waits for its own kind and keeps nothing else waiting', async () => {
+    await using domain = await open({ laneCountMax: 1 });
+    const rsa = await domain.generate(newBinding(region, 'RSA_2048', 'SIGN_VERIFY'));
+    const material = await newMaterial(domain);
+    const gate = Promise.withResolvers<void>();
+    let generationCount = 0;
+    slot.onGeneration = () => {
+      generationCount += 1;
+      return gate.promise;
+    };
+    const pairs = [0, 1, 2].map(() =>
+      domain.generate(newBinding(region, 'RSA_2048', 'SIGN_VERIFY')),
+    );
+    await expect.poll(() => generationCount).toBe(1);
+    await domain.seal(material, context, message);
+    await domain.sign(rsa, 'RSASSA_PSS_SHA_256', message, 'RAW');
+    await domain.random(8);
+    expect(generationCount).toBe(1);
+    gate.resolve();
+    await Promise.all(pairs);
+    expect(generationCount).toBe(3);
+  });
+
+  it('goes on after a failure', async () => {
+    await using domain = await open();
+    slot.onGeneration = () => {
+      slot.onGeneration = undefined;
+      throw new CkrError(CKR.CKR_DEVICE_MEMORY, 'fake');
+    };
+    const bind = () => newBinding(region, 'RSA_2048', 'SIGN_VERIFY');
+    const results = await Promise.allSettled([0, 1].map(() => domain.generate(bind())));
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
   });
 });
 

@@ -1,0 +1,75 @@
+/**
+ * Sessions for work that takes long: it never shares a session, and waits for its turn here rather than on a
+ * thread of the pool that runs it.
+ */
+import type { Session } from '../hsm/index.ts';
+import { KeyStoreBusyError } from './key-store.ts';
+
+export interface TurnsOptions {
+  /** As many at once. */
+  readonly countMax: number;
+  /** As many may wait; more are refused. */
+  readonly waitingCountMax: number;
+}
+
+/** Turns at work that takes long, in the order of asking: shared by all that the same threads do. */
+export class Turns {
+  readonly #waitingCountMax: number;
+  readonly #waiting: (() => void)[] = [];
+  #freeCount: number;
+
+  constructor({ countMax, waitingCountMax }: TurnsOptions) {
+    this.#freeCount = countMax;
+    this.#waitingCountMax = waitingCountMax;
+  }
+
+  /** @throws KeyStoreBusyError */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#freeCount > 0) this.#freeCount -= 1;
+    else if (this.#waiting.length < this.#waitingCountMax)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else throw new KeyStoreBusyError('too much waits for its turn');
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#freeCount += 1;
+      else next();
+    }
+  }
+}
+
+export class SlowLanes {
+  readonly #turns: Turns;
+  readonly #open: () => Promise<Session>;
+  readonly #all: Session[] = [];
+  readonly #idle: Session[] = [];
+
+  /** @param open opens a session, when one is needed */
+  constructor(turns: Turns, open: () => Promise<Session>) {
+    this.#turns = turns;
+    this.#open = open;
+  }
+
+  /** @throws KeyStoreBusyError */
+  run<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#turns.run(async () => {
+      const session = this.#idle.pop() ?? (await this.#more());
+      try {
+        return await work(session);
+      } finally {
+        this.#idle.push(session);
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#all.map((session) => session.close()));
+  }
+
+  async #more(): Promise<Session> {
+    const session = await this.#open();
+    this.#all.push(session);
+    return session;
+  }
+}

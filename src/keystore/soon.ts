@@ -1,0 +1,12 @@
+/**
+ * Results that are nearly always at hand: a promise for each would cost more than the work. Whoever gets one looks
+ * (`upon`) or simply awaits it.
+ */
+
+/** The value, or a promise of it. An error always comes as a rejection. */
+export type Soon<T> = T | Promise<T>;
+
+/** What `next` makes of the value: at once where it is at hand. */
+export function upon<T, R>(soon: Soon<T>, next: (value: T) => Soon<R>): Soon<R> {
+  return soon instanceof Promise ? soon.then(next) : next(soon);
+}
