@@ -10,15 +10,26 @@ const algorithm = 'AWS4-HMAC-SHA256';
 const service = 'kms';
 const terminator = 'aws4_request';
 
-export interface Authorization {
+/** The headers a signature covers. */
+export interface SignedHeaders {
+  /** As sent: lower-case names between semicolons. */
+  readonly text: string;
+  readonly names: readonly string[];
+}
+
+/** Who signs, and what for: the same in all of a client's requests of one kind and day. */
+export interface Signer {
   readonly accessKeyId: string;
   /** `yyyymmdd` of the credential scope. */
   readonly date: string;
   readonly region: string;
   /** `<date>/<region>/kms/aws4_request` */
   readonly scope: string;
-  /** As sent: lower-case names between semicolons. */
-  readonly signedHeaders: string;
+  readonly signedHeaders: SignedHeaders;
+}
+
+export interface Authorization {
+  readonly signer: Signer;
   /** As sent: 64 hex digits, if it is one. */
   readonly signature: string;
 }
@@ -58,26 +69,34 @@ export function parseAuthorization(
   const credential = isSigV4 ? parameter(header, 'Credential') : undefined;
   const signedHeaders = isSigV4 ? parameter(header, 'SignedHeaders') : undefined;
   const signature = isSigV4 ? parameter(header, 'Signature') : undefined;
-  const isDated = request.headers['x-amz-date'] !== undefined || request.headers.date !== undefined;
-  if (!credential || !signedHeaders || !signature || !isDated) {
+  if (!credential || !signedHeaders || !signature || !isDated(request)) {
     const missing: string[] = [];
     if (!credential) missing.push("Authorization header requires 'Credential' parameter.");
     if (!signature) missing.push("Authorization header requires 'Signature' parameter.");
     if (!signedHeaders) missing.push("Authorization header requires 'SignedHeaders' parameter.");
-    if (!isDated) {
+    if (!isDated(request)) {
       missing.push(
         "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
       );
     }
     throw incomplete(missing.join(' '));
   }
-  return { ...parseCredential(credential, regions), signedHeaders, signature };
+  const names = signedHeaders.split(';');
+  const signer = {
+    ...parseCredential(credential, regions),
+    signedHeaders: { text: signedHeaders, names },
+  };
+  return { signer, signature };
+}
+
+function isDated({ headers }: ServiceRequest): boolean {
+  return headers['x-amz-date'] !== undefined || headers.date !== undefined;
 }
 
 function parseCredential(
   credential: string,
   regions: ReadonlySet<string>,
-): Pick<Authorization, 'accessKeyId' | 'date' | 'region' | 'scope'> {
+): Omit<Signer, 'signedHeaders'> {
   const parts = credential.split('/');
   const [accessKeyId, date, region, scopeService, scopeTerminator] = parts;
   if (parts.length !== 5 || !accessKeyId || !date || !region) {
@@ -95,4 +114,37 @@ function parseCredential(
   }
   if (wrong.length > 0) throw kmsException('InvalidSignatureException', wrong.join(' '));
   return { accessKeyId, date, region, scope: credential.slice(accessKeyId.length + 1) };
+}
+
+/** Hex digits of an HMAC-SHA-256. */
+const signatureLength = 64;
+/** One per access key, day, Region and set of signed headers in use; the oldest goes first. */
+const knownMax = 1024;
+
+/**
+ * Signers by the text of the Authorization header up to the signature, so that a client's later requests are not
+ * parsed again. Only those whose signature was right: nobody else fills it.
+ */
+export class KnownSigners {
+  readonly #signers = new Map<string, Signer>();
+
+  /** What parseAuthorization would return, if the header begins as a remembered one. */
+  recall(request: ServiceRequest): Authorization | undefined {
+    const { authorization: header = '' } = request.headers;
+    const signer = this.#signers.get(header.slice(0, -signatureLength));
+    if (signer === undefined || !isDated(request)) return undefined;
+    return { signer, signature: header.slice(-signatureLength) };
+  }
+
+  /** For a signature that was found right, and so is 64 digits. Not kept if other text follows them. */
+  remember(request: ServiceRequest, { signer }: Authorization): void {
+    const { authorization: header = '' } = request.headers;
+    const signatureAt = header.indexOf('Signature=') + 'Signature='.length;
+    if (signatureAt !== header.length - signatureLength) return;
+    if (this.#signers.size >= knownMax) {
+      const [oldest] = this.#signers.keys();
+      if (oldest !== undefined) this.#signers.delete(oldest);
+    }
+    this.#signers.set(header.slice(0, signatureAt), signer);
+  }
 }

@@ -5,6 +5,7 @@
  * Everything is built of the octets as received, one character (U+0000..U+00FF) for each.
  */
 import type { ServiceRequest } from '../api/transport.ts';
+import type { SignedHeaders } from './authorization.ts';
 
 const unreserved = /^[A-Za-z0-9_.~-]*$/;
 
@@ -66,26 +67,29 @@ function canonicalValue(value: string): string {
   return /\t|\s\s/.test(trimmed) ? trimmed.replace(/\s+/g, ' ') : trimmed;
 }
 
-/** Every header line by lower-case name; the values of a repeated one joined with commas, in order. */
-function headerFields(rawHeaders: readonly string[]): Map<string, string> {
-  const fields = new Map<string, string>();
+/**
+ * The value of a header, those of repeated lines joined with commas, in order; undefined where there is none.
+ * A walk over the lines: they are few, and a table of them would cost a hash of each name.
+ * @param name lower-case
+ */
+function headerValue(rawHeaders: readonly string[], name: string): string | undefined {
+  let joined: string | undefined;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]!.toLowerCase();
-    const value = rawHeaders[i + 1]!;
-    const earlier = fields.get(name);
-    fields.set(name, earlier === undefined ? value : `${canonicalValue(earlier)},${value}`);
+    const line = rawHeaders[i]!;
+    if (line.length !== name.length || line.toLowerCase() !== name) continue;
+    const value = canonicalValue(rawHeaders[i + 1]!);
+    joined = joined === undefined ? value : `${joined},${value}`;
   }
-  return fields;
+  return joined;
 }
 
 /**
- * @param signedHeaders names between semicolons, as the client listed them
  * @param payloadHash hex SHA-256 of the body received
  * @returns the text, or undefined when a signed header is not in the request
  */
 export function canonicalRequest(
   request: ServiceRequest,
-  signedHeaders: string,
+  signedHeaders: SignedHeaders,
   payloadHash: string,
 ): string | undefined {
   const { method, url } = request;
@@ -93,11 +97,10 @@ export function canonicalRequest(
   const path = question < 0 ? url : url.slice(0, question);
   const query = question < 0 ? '' : url.slice(question + 1);
   let text = `${method}\n${canonicalPath(path)}\n${canonicalQuery(query)}\n`;
-  const fields = headerFields(request.rawHeaders);
-  for (const name of signedHeaders.split(';')) {
-    const value = fields.get(name);
+  for (const name of signedHeaders.names) {
+    const value = headerValue(request.rawHeaders, name);
     if (value === undefined) return undefined;
-    text += `${name}:${canonicalValue(value)}\n`;
+    text += `${name}:${value}\n`;
   }
-  return `${text}\n${signedHeaders}\n${payloadHash}`;
+  return `${text}\n${signedHeaders.text}\n${payloadHash}`;
 }

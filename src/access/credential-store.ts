@@ -3,13 +3,7 @@
  * inspection prints.
  */
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { type Principal, rootPrincipal } from './principal.ts';
-
-/** What a client configures. */
-export interface AccessKey {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-}
+import { type AccessKey, type Principal, rootPrincipal } from './principal.ts';
 
 export interface Credential {
   readonly principal: Principal;

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import type { AccessKey } from './credential-store.ts';
+import type { AccessKey } from './principal.ts';
 
 /** The file is not one this program can use. The message names file and line, never the content. */
 export class CredentialsFileError extends Error {
@@ -44,10 +44,14 @@ export interface Profile extends AccessKey {
 
 const profileName = 'default';
 
-export function formatCredentialsFile(credential: RootCredential): string {
+/** @param profile letters, digits, `.`, `_` and `-` */
+export function formatCredentialsFile(
+  credential: RootCredential,
+  profile: string = profileName,
+): string {
   const { accessKeyId, secretAccessKey, accountId } = credential;
   return [
-    `[${profileName}]`,
+    `[${profile}]`,
     `aws_access_key_id = ${accessKeyId}`,
     `aws_secret_access_key = ${secretAccessKey}`,
     `aws_account_id = ${accountId}`,
@@ -128,10 +132,18 @@ function sync(path: string): void {
  * Writes a new file that only its owner can read (0600): all of it or nothing, durable when this returns.
  * @throws errors of the file system; EEXIST when the file is there
  */
-export function writeCredentialsFile(file: string, key: AccessKey, accountId: string): void {
+export function writeCredentialsFile(
+  file: string,
+  key: AccessKey,
+  accountId: string,
+  profile?: string,
+): void {
   const draft = `${file}.${process.pid}.draft`;
   try {
-    writeFileSync(draft, formatCredentialsFile({ ...key, accountId }), { mode: 0o600, flag: 'wx' });
+    writeFileSync(draft, formatCredentialsFile({ ...key, accountId }, profile), {
+      mode: 0o600,
+      flag: 'wx',
+    });
     sync(draft);
     // Unlike a rename, a link does not replace a file that is there.
     linkSync(draft, file);

@@ -14,7 +14,7 @@ export interface DevOptions {
 
 export function devAuthenticator({ accountId, regions }: DevOptions): Authenticator {
   return function authenticate(request) {
-    const { accessKeyId, region } = parseAuthorization(request, regions);
+    const { accessKeyId, region } = parseAuthorization(request, regions).signer;
     return { principal: rootPrincipal(accountId, accessKeyId), region };
   };
 }

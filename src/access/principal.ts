@@ -12,6 +12,12 @@ export interface Principal {
   readonly accessKeyId: string;
 }
 
+/** What a client configures. */
+export interface AccessKey {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
 export interface Identity {
   readonly principal: Principal;
   /** The Region of the credential scope: one of those served. */

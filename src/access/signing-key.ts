@@ -41,7 +41,10 @@ export class SigningKey {
 }
 
 /** @param scope `<yyyymmdd>/<region>/<service>/aws4_request` */
-export function deriveSigningKey(credential: Credential, scope: string): SigningKey {
+export function deriveSigningKey(
+  credential: Pick<Credential, 'derivationKey'>,
+  scope: string,
+): SigningKey {
   const steps: Buffer[] = [];
   for (const part of scope.split('/')) {
     const key = steps.at(-1) ?? credential.derivationKey;
@@ -52,29 +55,33 @@ export function deriveSigningKey(credential: Credential, scope: string): Signing
   return signingKey;
 }
 
-/** One per access key, day and Region in use; the oldest goes first. */
+/** Of one access key, for days and Regions in use; the oldest goes first. */
 const cachedMax = 1024;
 
 /** Derived keys of known access keys, so that a request costs two hashes and not five HMACs more. */
 export class SigningKeyCache {
-  readonly #cache = new Map<string, { credential: Credential; signingKey: SigningKey }>();
+  /** By scope. An access key that the store replaces is another credential, and the old one's keys go with it. */
+  readonly #signingKeys = new WeakMap<Credential, Map<string, SigningKey>>();
 
   get(credential: Credential, scope: string): SigningKey {
-    const name = `${credential.principal.accessKeyId}/${scope}`;
-    const cached = this.#cache.get(name);
-    // The store may have replaced the access key meanwhile.
-    if (cached?.credential === credential) return cached.signingKey;
-    const signingKey = deriveSigningKey(credential, scope);
-    this.#cache.delete(name);
-    if (this.#cache.size >= cachedMax) {
-      const [oldest] = this.#cache.keys();
-      if (oldest !== undefined) this.#cache.delete(oldest);
+    let ofCredential = this.#signingKeys.get(credential);
+    if (ofCredential === undefined) {
+      ofCredential = new Map();
+      this.#signingKeys.set(credential, ofCredential);
     }
-    this.#cache.set(name, { credential, signingKey });
+    const cached = ofCredential.get(scope);
+    if (cached !== undefined) return cached;
+    const signingKey = deriveSigningKey(credential, scope);
+    if (ofCredential.size >= cachedMax) {
+      const [oldest] = ofCredential.keys();
+      if (oldest !== undefined) ofCredential.delete(oldest);
+    }
+    ofCredential.set(scope, signingKey);
     return signingKey;
   }
 
-  get size(): number {
-    return this.#cache.size;
+  /** Keys kept for an access key. */
+  count(credential: Credential): number {
+    return this.#signingKeys.get(credential)?.size ?? 0;
   }
 }

@@ -17,7 +17,7 @@ export interface SigningTime {
 }
 
 /** `yyyymmddThhmmssZ` */
-function basicFormat(timeMs: number): string {
+export function basicFormat(timeMs: number): string {
   return `${new Date(timeMs).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
 }
 

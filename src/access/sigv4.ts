@@ -9,7 +9,7 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import { type KmsException, kmsException } from '../api/exceptions.ts';
 import type { ServiceRequest } from '../api/transport.ts';
 import type { Clock } from '../clock/clock.ts';
-import { parseAuthorization } from './authorization.ts';
+import { KnownSigners, parseAuthorization, type SignedHeaders } from './authorization.ts';
 import { canonicalRequest } from './canonical-request.ts';
 import type { CredentialStore } from './credential-store.ts';
 import type { Authenticator } from './principal.ts';
@@ -28,18 +28,16 @@ function mismatch(): KmsException {
 
 function checkSignedHeaders(
   request: ServiceRequest,
-  signedHeaders: string,
+  { names }: SignedHeaders,
   { header }: SigningTime,
 ): void {
-  const names = signedHeaders.split(';');
   if (!names.includes('host')) {
     throw invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
   }
-  const unsigned = [header, 'x-amz-target'].find(
-    (name) => request.headers[name] !== undefined && !names.includes(name),
-  );
-  if (unsigned !== undefined) {
-    throw invalid(`'${unsigned}' must be a 'SignedHeader' in the AWS Authorization.`);
+  for (const name of [header, 'x-amz-target'] as const) {
+    if (request.headers[name] !== undefined && !names.includes(name)) {
+      throw invalid(`'${name}' must be a 'SignedHeader' in the AWS Authorization.`);
+    }
   }
 }
 
@@ -55,10 +53,13 @@ export interface SigV4Options {
 export function sigV4Authenticator(options: SigV4Options): Authenticator {
   const { credentials, regions, clock } = options;
   const signingKeys = new SigningKeyCache();
+  const knownSigners = new KnownSigners();
 
   return function authenticate(request) {
-    const authorization = parseAuthorization(request, regions);
-    const { accessKeyId, date, region, scope, signedHeaders, signature } = authorization;
+    const known = knownSigners.recall(request);
+    const authorization = known ?? parseAuthorization(request, regions);
+    const { signer, signature } = authorization;
+    const { accessKeyId, date, region, scope, signedHeaders } = signer;
     const time = signingTime(request);
     checkSignedHeaders(request, signedHeaders, time);
     checkSkew(time, clock.nowMs());
@@ -95,6 +96,7 @@ export function sigV4Authenticator(options: SigV4Options): Authenticator {
     ) {
       throw mismatch();
     }
+    if (known === undefined) knownSigners.remember(request, authorization);
     return { principal: credential.principal, region };
   };
 }

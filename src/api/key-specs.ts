@@ -41,7 +41,7 @@ function rsa(keySpec: KeySpec, modulusBits: number, publicKeyLength: number): Ke
   const modulusLength = modulusBits / 8;
   return {
     keySpec,
-    built: false,
+    built: true,
     algorithms: {
       ENCRYPT_DECRYPT: ['RSAES_OAEP_SHA_1', 'RSAES_OAEP_SHA_256'],
       SIGN_VERIFY: rsaSigning,
@@ -64,7 +64,7 @@ function ecc(
 ): KeySpecRow {
   return {
     keySpec,
-    built: false,
+    built: keySpec !== 'ECC_NIST_EDWARDS25519',
     algorithms: {
       SIGN_VERIFY: signing,
       ...(agreement.length > 0 && { KEY_AGREEMENT: agreement }),
@@ -97,7 +97,7 @@ function mlKem(keySpec: KeySpec, publicKeyLength: number): KeySpecRow {
 function hmac(keySpec: KeySpec, algorithm: string, macLength: number): KeySpecRow {
   return {
     keySpec,
-    built: false,
+    built: true,
     algorithms: { GENERATE_VERIFY_MAC: [algorithm] },
     messageLengthMax,
     macLength,

@@ -44,17 +44,27 @@ const creating: Rule = invalidState('is creating.');
 const updating: Rule = invalidState('is updating.');
 const notPendingDeletion: Rule = invalidState('is not pending deletion.');
 
+const unsupported: Rule = () => kmsException('UnsupportedOperationException');
+
 /** Keys in custom key stores cannot do it in any state; the others as `rule` says. */
 function exceptInKeyStore(rule: Rule): Rule {
-  return (key) => (inKeyStore(key) ? kmsException('UnsupportedOperationException') : rule(key));
+  return (key) => (inKeyStore(key) ? unsupported(key) : rule(key));
 }
+const okExceptInKeyStore: Rule = exceptInKeyStore(ok);
+const disabledExceptInKeyStore: Rule = exceptInKeyStore(disabled);
+const pendingDeletionExceptInKeyStore: Rule = exceptInKeyStore(pendingDeletion);
 
 /** Only keys with imported material can do it; these as `rule` says. */
 function onlyImported(rule: Rule): Rule {
   return (key) => (key.origin === 'EXTERNAL' ? rule(key) : wrongOrigin(key));
 }
+const okOnlyImported: Rule = onlyImported(ok);
 
-/** Columns in the order of the guide. Pending replica deletion counts as pending deletion. */
+/**
+ * Columns in the order of the guide. Pending replica deletion counts as pending deletion. Unavailable keys are in
+ * custom key stores, all of them; where the guide has no rule for them, since such keys are never in one, it is
+ * `unavailable`.
+ */
 type Row = readonly [
   Enabled: Rule,
   Disabled: Rule,
@@ -65,7 +75,8 @@ type Row = readonly [
   Updating: Rule,
 ];
 
-const columns: Readonly<Record<KeyState, number>> = {
+/** Which of a row's rules holds. */
+export const keyStateColumns: Readonly<Record<KeyState, number>> = {
   Enabled: 0,
   Disabled: 1,
   PendingDeletion: 2,
@@ -80,15 +91,7 @@ const always: Row = [ok, ok, ok, ok, ok, ok, ok];
 const use: Row = [ok, disabled, pendingDeletion, pendingImport, unavailable, creating, ok];
 const edit: Row = [ok, ok, pendingDeletion, ok, ok, ok, ok];
 const enable: Row = [ok, ok, pendingDeletion, pendingImport, ok, creating, updating];
-const dataKeyPair: Row = [
-  ok,
-  disabled,
-  pendingDeletion,
-  pendingImport,
-  exceptInKeyStore(unavailable),
-  creating,
-  ok,
-];
+const dataKeyPair: Row = [ok, disabled, pendingDeletion, pendingImport, unsupported, creating, ok];
 const grant: Row = [ok, disabled, pendingDeletion, pendingImport, ok, creating, ok];
 const replicate: Row = [
   ok,
@@ -100,26 +103,26 @@ const replicate: Row = [
   updating,
 ];
 const rotation: Row = [
-  exceptInKeyStore(ok),
-  exceptInKeyStore(disabled),
-  exceptInKeyStore(pendingDeletion),
+  okExceptInKeyStore,
+  disabledExceptInKeyStore,
+  pendingDeletionExceptInKeyStore,
   wrongOrigin,
-  exceptInKeyStore(unavailable),
+  unsupported,
   creating,
-  exceptInKeyStore(ok),
+  okExceptInKeyStore,
 ];
 const rotationStatus: Row = [
-  exceptInKeyStore(ok),
-  exceptInKeyStore(ok),
-  exceptInKeyStore(ok),
+  okExceptInKeyStore,
+  okExceptInKeyStore,
+  okExceptInKeyStore,
   wrongOrigin,
-  exceptInKeyStore(unavailable),
-  exceptInKeyStore(ok),
-  exceptInKeyStore(ok),
+  unsupported,
+  okExceptInKeyStore,
+  okExceptInKeyStore,
 ];
 
 /** One row per operation that works on a key. */
-const table: Readonly<Record<string, Row>> = {
+export const keyStateTable: Readonly<Record<string, Row>> = {
   Encrypt: use,
   Decrypt: use,
   ReEncrypt: use,
@@ -169,48 +172,48 @@ const table: Readonly<Record<string, Row>> = {
   DisableKeyRotation: rotation,
   GetKeyRotationStatus: rotationStatus,
   ListKeyRotations: [
-    exceptInKeyStore(ok),
-    exceptInKeyStore(ok),
-    exceptInKeyStore(ok),
+    okExceptInKeyStore,
+    okExceptInKeyStore,
+    okExceptInKeyStore,
     ok,
-    exceptInKeyStore(unavailable),
-    exceptInKeyStore(ok),
-    exceptInKeyStore(ok),
+    unsupported,
+    okExceptInKeyStore,
+    okExceptInKeyStore,
   ],
   RotateKeyOnDemand: [
-    exceptInKeyStore(ok),
-    exceptInKeyStore(disabled),
-    exceptInKeyStore(pendingDeletion),
+    okExceptInKeyStore,
+    disabledExceptInKeyStore,
+    pendingDeletionExceptInKeyStore,
     pendingImport,
-    exceptInKeyStore(unavailable),
+    unsupported,
     creating,
-    exceptInKeyStore(ok),
+    okExceptInKeyStore,
   ],
   GetParametersForImport: [
-    onlyImported(ok),
-    onlyImported(ok),
+    okOnlyImported,
+    okOnlyImported,
     onlyImported(pendingDeletion),
     ok,
-    onlyImported(unavailable),
+    wrongOrigin,
     creating,
     updating,
   ],
   /** Pending deletion is an UnsupportedOperationException here whatever the origin (guide, footnote). */
   ImportKeyMaterial: [
-    onlyImported(ok),
-    onlyImported(ok),
-    onlyImported(() => kmsException('UnsupportedOperationException')),
+    okOnlyImported,
+    okOnlyImported,
+    onlyImported(unsupported),
     ok,
-    onlyImported(unavailable),
+    wrongOrigin,
     creating,
     ok,
   ],
   DeleteImportedKeyMaterial: [
-    onlyImported(ok),
-    onlyImported(ok),
-    onlyImported(ok),
+    okOnlyImported,
+    okOnlyImported,
+    okOnlyImported,
     ok,
-    onlyImported(unavailable),
+    unavailable,
     creating,
     updating,
   ],
@@ -224,7 +227,7 @@ const table: Readonly<Record<string, Row>> = {
  * @throws KmsException DisabledException, KMSInvalidStateException, UnsupportedOperationException
  */
 export function checkKeyState(operation: string, key: KeyStateSubject): void {
-  const rule = table[operation]?.[columns[key.keyState]];
+  const rule = keyStateTable[operation]?.[keyStateColumns[key.keyState]];
   if (rule === undefined) throw new Error(`no state rule for ${operation} in ${key.keyState}`);
   const refusal = rule(key);
   if (refusal !== undefined) throw refusal;

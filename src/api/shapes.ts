@@ -110,3 +110,8 @@ export interface InputShape<T> extends StructureShape {
   /** Never set: carries the type. */
   readonly input?: T;
 }
+
+/** The input shapes of a family of operations, by name. */
+export type Inputs<Family extends { readonly [N in keyof Family]: { readonly input: unknown } }> = {
+  readonly [N in keyof Family]: InputShape<Family[N]['input']>;
+};

@@ -3,6 +3,7 @@
  * ValidationException.
  */
 import { kmsException } from './exceptions.ts';
+import { lowerCamel } from './member-names.ts';
 import type {
   Entries,
   InputShape,
@@ -18,11 +19,6 @@ const printedLengthMax = 4096;
 
 /** Violations are all counted; those beyond this many characters are not printed, for the same reason. */
 const messageLengthMax = 65_536;
-
-/** KeyId -> keyId: paths are in lowerCamelCase. */
-function lowerCamel(name: string): string {
-  return name.charAt(0).toLowerCase() + name.slice(1);
-}
 
 /** Unicode characters; a surrogate pair is one. */
 function characterCount(text: string): number {

@@ -3,7 +3,10 @@
  * whichever thread made them; `sequence` has no gaps and never goes back.
  */
 
-/** What the pipeline knows of one request when it ends. Never holds plaintext, ciphertext or key material. */
+/**
+ * What the pipeline knows of one request when it ends; the record lacks the members that are undefined. Never
+ * holds plaintext, ciphertext or key material.
+ */
 export interface AuditEvent {
   /** UUID of the record. */
   readonly eventId: string;
@@ -13,22 +16,24 @@ export interface AuditEvent {
   readonly timeMs: number;
   readonly region: string;
   /** KMS operation; absent when the target was not understood. */
-  readonly operation?: string;
-  readonly principal?: {
-    readonly type: string;
-    readonly arn: string;
-    readonly accountId: string;
-    readonly accessKeyId: string;
-  };
-  readonly sourceAddress?: string;
-  readonly userAgent?: string;
-  readonly readOnly?: boolean;
-  readonly parameters?: Readonly<Record<string, unknown>>;
-  readonly responseElements?: Readonly<Record<string, unknown>>;
+  readonly operation?: string | undefined;
+  readonly principal?:
+    | {
+        readonly type: string;
+        readonly arn: string;
+        readonly accountId: string;
+        readonly accessKeyId: string;
+      }
+    | undefined;
+  readonly sourceAddress?: string | undefined;
+  readonly userAgent?: string | undefined;
+  readonly readOnly?: boolean | undefined;
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+  readonly responseElements?: Readonly<Record<string, unknown>> | undefined;
   /** ARNs of the keys concerned. */
-  readonly resources?: readonly string[];
-  readonly errorCode?: string;
-  readonly errorMessage?: string;
+  readonly resources?: readonly string[] | undefined;
+  readonly errorCode?: string | undefined;
+  readonly errorMessage?: string | undefined;
 }
 
 /** The record could not be written (disk full, I/O error, log closed): whoever asked must fail closed. */

@@ -1,5 +1,5 @@
 /**
- * Ciphertext blob of symmetric keys: what Encrypt and GenerateDataKey* return and Decrypt takes.
+ * Ciphertext blob of symmetric keys: what Encrypt, ReEncrypt and GenerateDataKey* return and Decrypt takes.
  * Format: docs/formats/blob.md. As long as the blob AWS returns for the same plaintext, so that whoever sized
  * a column for AWS's fits ours; nothing else of it is shared, and neither service accepts the other's.
  */
@@ -17,7 +17,7 @@ export interface BlobSource {
 }
 
 export interface CiphertextBlob extends BlobSource, SealedMessage {
-  /** Authenticated with the message; see `blobHeader`. */
+  /** Authenticated with the message; see `blobHeader`. Bytes of the blob itself. */
   readonly header: Uint8Array;
 }
 
@@ -33,7 +33,7 @@ const atKeyId = 11; // 16 bytes
 const atMaterialId = 27; // 32 bytes
 const atLength = 59; // plaintext length, big-endian
 const atChecksum = 61; // CRC-32 of all before it, big-endian
-const headerBytes = 65;
+const atFiller = 65;
 
 const magic = 0x5352;
 const version = 1;
@@ -58,11 +58,11 @@ export function blobLength(plaintextLength: number): number {
   return 58 + der(typeOid + der(encryptedData));
 }
 
-/** Header of the blobs of one key material: all but the length and the checksum. Made once per material. */
-export function blobHeaderTemplate(source: BlobSource): Uint8Array {
+/** Header of all blobs of one key material: everything before the length. Made once per material. */
+export function blobHeader(source: BlobSource): Uint8Array {
   const isUuid = uuidPattern.test(source.keyId);
   if (!isUuid && !multiRegionPattern.test(source.keyId)) throw new TypeError('malformed key id');
-  const header = Buffer.alloc(headerBytes);
+  const header = Buffer.alloc(atLength);
   header.writeUInt16BE(magic, atMagic);
   header[atVersion] = version;
   header[atAlgorithm] = algorithmDerivedGcm;
@@ -78,35 +78,36 @@ export function blobHeaderTemplate(source: BlobSource): Uint8Array {
   return header;
 }
 
-/** The header for one plaintext length, 1 to 4096 bytes. What the message's additional data begin with. */
-export function blobHeader(template: Uint8Array, plaintextLength: number): Uint8Array {
-  if (!(plaintextLength >= 1 && plaintextLength <= plaintextBytesMax))
-    throw new RangeError(`plaintext length must be 1 to ${plaintextBytesMax} bytes`);
-  const header = Buffer.allocUnsafe(headerBytes);
-  header.set(template);
-  header.writeUInt16BE(plaintextLength, atLength);
-  header.writeUInt32BE(crc32(header.subarray(0, atChecksum)), atChecksum);
-  return header;
-}
-
-/** Additional data of the message: header, then canonical encryption context. The header has a fixed length. */
+/**
+ * Additional data of the message: header, then canonical encryption context. The header has a fixed length. The plaintext's
+ * length is not among them: the mode authenticates it, and who makes the plaintext inside the device need not know it before.
+ */
 export function blobAdditionalData(header: Uint8Array, context: Uint8Array): Uint8Array {
   return context.length === 0 ? header : Buffer.concat([header, context]);
 }
 
+/** @throws RangeError for a plaintext of another length than 1 to 4,096 bytes */
 export function encodeBlob(header: Uint8Array, sealed: SealedMessage): Uint8Array {
   const { nonce, tag, ciphertext } = sealed;
   if (nonce.length !== sealedNonceBytes || tag.length !== sealedTagBytes)
     throw new TypeError('malformed sealed message');
+  if (!isPlaintextLength(ciphertext.length))
+    throw new RangeError(`plaintext length must be 1 to ${plaintextBytesMax} bytes`);
   const length = blobLength(ciphertext.length);
   const blob = Buffer.allocUnsafe(length);
   const atNonce = length - ciphertext.length - sealedTagBytes - sealedNonceBytes;
   blob.set(header);
-  blob.fill(0, headerBytes, atNonce);
+  blob.writeUInt16BE(ciphertext.length, atLength);
+  blob.writeUInt32BE(crc32(blob.subarray(0, atChecksum)), atChecksum);
+  blob.fill(0, atFiller, atNonce);
   blob.set(nonce, atNonce);
   blob.set(tag, atNonce + sealedNonceBytes);
   blob.set(ciphertext, length - ciphertext.length);
   return blob;
+}
+
+function isPlaintextLength(length: number): boolean {
+  return length >= 1 && length <= plaintextBytesMax;
 }
 
 /**
@@ -115,17 +116,17 @@ export function encodeBlob(header: Uint8Array, sealed: SealedMessage): Uint8Arra
  */
 export function parseBlob(blob: Uint8Array): CiphertextBlob | undefined {
   const bytes = Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength);
-  if (bytes.length < headerBytes) return undefined;
+  if (bytes.length < atFiller) return undefined;
   if (bytes.readUInt16BE(atMagic) !== magic || bytes[atVersion] !== version) return undefined;
   if (bytes[atAlgorithm] !== algorithmDerivedGcm) return undefined;
   // Not a security measure. It tells a damaged key id (no blob of ours) from the id of a key not known here,
   // which AWS answers differently, and refuses before the device is asked.
   if (bytes.readUInt32BE(atChecksum) !== crc32(bytes.subarray(0, atChecksum))) return undefined;
   const plaintextLength = bytes.readUInt16BE(atLength);
-  if (plaintextLength < 1 || plaintextLength > plaintextBytesMax) return undefined;
+  if (!isPlaintextLength(plaintextLength)) return undefined;
   if (bytes.length !== blobLength(plaintextLength)) return undefined;
   const atNonce = bytes.length - plaintextLength - sealedTagBytes - sealedNonceBytes;
-  for (let at = headerBytes; at < atNonce; at++) if (bytes[at] !== 0) return undefined;
+  for (let at = atFiller; at < atNonce; at++) if (bytes[at] !== 0) return undefined;
 
   const accountId = bytes.toString('hex', atAccountId, atKeyId);
   const keyId = parseKeyId(bytes[atKeyIdForm], bytes.toString('hex', atKeyId, atMaterialId));
@@ -134,7 +135,7 @@ export function parseBlob(blob: Uint8Array): CiphertextBlob | undefined {
     accountId,
     keyId,
     materialId: bytes.toString('hex', atMaterialId, atLength),
-    header: bytes.subarray(0, headerBytes),
+    header: bytes.subarray(0, atLength),
     nonce: bytes.subarray(atNonce, atNonce + sealedNonceBytes),
     tag: bytes.subarray(atNonce + sealedNonceBytes, atNonce + sealedNonceBytes + sealedTagBytes),
     ciphertext: bytes.subarray(bytes.length - plaintextLength),

@@ -13,9 +13,15 @@ import type { Entries } from '../api/shapes.ts';
 const none: Uint8Array = Buffer.alloc(0);
 
 /**
+ * AWS's own limit, if there is one, is not published. This one is above whatever the AWS Encryption SDK forms (65,535
+ * bytes in a denser form), and two contexts of it fit into one frame to the device.
+ */
+const lengthMax = 128 * 1024;
+
+/**
  * The canonical bytes. Names are unique.
- * @throws ValidationException when a name or value holds a lone surrogate, which has no UTF-8 form: two such
- *   contexts could otherwise share their bytes.
+ * @throws ValidationException when they are more than 128 KiB, or a name or value holds a lone surrogate, which has no
+ *   UTF-8 form: two such contexts could otherwise share their bytes.
  */
 export function canonicalContext(context: Entries | undefined): Uint8Array {
   if (context === undefined || context.length === 0) return none;
@@ -24,6 +30,11 @@ export function canonicalContext(context: Entries | undefined): Uint8Array {
   for (const [name, value] of context) {
     const entry = { name: utf8(name), value: utf8(value) };
     length += 8 + entry.name.length + entry.value.length;
+    if (length > lengthMax)
+      throw kmsException(
+        'ValidationException',
+        `EncryptionContext is longer than ${lengthMax} bytes in its canonical form.`,
+      );
     entries.push(entry);
   }
   // By bytes, not by code units: the two orders differ above U+FFFF, and bytes are what other languages see.

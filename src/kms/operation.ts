@@ -6,15 +6,32 @@ import type { KeyUsageType } from '@aws-sdk/client-kms';
 import type { Input, OperationName, Output } from '../api/operations.ts';
 import type { BlobSource } from './ciphertext-blob.ts';
 import type { KmsKey } from './keys/key-record.ts';
-import type { Ready } from './pipeline.ts';
+import type { DestinationOf, Ready } from './pipeline.ts';
 
-/** How an operation finds its key, and what the key must be. */
+/** Members of inputs that name keys. */
+export type KeyMember =
+  | 'KeyId'
+  | 'SourceKeyId'
+  | 'DestinationKeyId'
+  | 'TargetKeyId'
+  /** The key that the alias points to. */
+  | 'AliasName';
+
+/** How an operation finds a key, and what the key must be. */
 export interface KeySelector<Prepared> {
-  /** KeyId may be an alias name or alias ARN; else only a key id or key ARN. */
+  /** Default: KeyId. */
+  readonly member?: KeyMember;
+  /** The member may be an alias name or alias ARN; else only a key id or key ARN. */
   readonly alias: boolean;
+  /** Without the member the operation works on no particular key. */
+  readonly optional?: true;
+  /** What policies see, where it is not the operation's own action. */
+  readonly action?: `kms:${string}`;
+  /** The key's state does not matter, whatever the operation's row says: the row is about its other key. */
+  readonly anyState?: true;
   /** Undefined: keys of any usage. */
   readonly usage?: KeyUsageType;
-  /** For operations whose KeyId is optional because the ciphertext names its key. */
+  /** For operations whose member is optional because the ciphertext names its key. */
   readonly fromCiphertext?: (prepared: Prepared) => BlobSource | undefined;
 }
 
@@ -32,6 +49,8 @@ export interface OperationDefinition<Name extends OperationName, Prepared> {
   readonly name: Name;
   /** Absent: the operation works on no particular key (resource `*`). */
   readonly key?: KeySelector<Prepared>;
+  /** The key that something is moved to, of the operations that have two. */
+  readonly destination?: KeySelector<Prepared>;
   /** What key policy, IAM and grants see. */
   readonly action: `kms:${Name}`;
   readonly audit: AuditRule<Name>;
@@ -39,8 +58,8 @@ export interface OperationDefinition<Name extends OperationName, Prepared> {
   readonly secrets?: readonly string[];
   /** Checks what the shapes cannot say, and reads what `run` needs. Before the key is looked up. */
   prepare(input: Input<Name>): Prepared;
-  /** Checks what depends on input and key both. After the key's state and usage. */
-  check?(input: Input<Name>, key: KmsKey): void;
+  /** Checks what depends on input and keys both. After the keys' states and usages. */
+  check?(input: Input<Name>, key: KmsKey, destination: DestinationOf<Name>): void;
   run(request: Ready<Name, Prepared>): Output<Name> | Promise<Output<Name>>;
 }
 

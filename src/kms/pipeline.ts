@@ -5,7 +5,6 @@
  * Each stage takes what the stage before returned and returns a narrower type. The types cannot be made
  * elsewhere, and an operation's `run` takes only the last: a way around authorization does not compile.
  */
-import type { KeyUsageType } from '@aws-sdk/client-kms';
 import type { Authenticator, Principal } from '../access/principal.ts';
 import { kmsException } from '../api/exceptions.ts';
 import { checkKeyState } from '../api/key-states.ts';
@@ -13,11 +12,13 @@ import { type Input, type OperationName, parseInput } from '../api/operations.ts
 import type { ServiceRequest } from '../api/transport.ts';
 import type { Clock } from '../clock/clock.ts';
 import type { KeyStore } from '../keystore/key-store.ts';
+import { type Soon, upon } from '../keystore/soon.ts';
 import type { BlobSource } from './ciphertext-blob.ts';
-import { type KeyName, keyNotFound, parseKeyName } from './keys/key-arn.ts';
+import type { AliasRepository } from './keys/alias-repository.ts';
+import { aliasNotFound, type KeyName, keyNotFound, parseKeyName } from './keys/key-arn.ts';
 import type { KmsKey } from './keys/key-record.ts';
 import type { KeyRepository } from './keys/key-repository.ts';
-import type { Operation } from './operation.ts';
+import type { KeyMember, KeySelector, Operation } from './operation.ts';
 import type { RequestTrail } from './request-trail.ts';
 import type { StageTimer } from './stage-timer.ts';
 
@@ -25,6 +26,7 @@ import type { StageTimer } from './stage-timer.ts';
 export interface RegionService {
   readonly region: string;
   readonly keys: KeyRepository;
+  readonly aliases: AliasRepository;
   readonly keyStore: KeyStore;
 }
 
@@ -58,13 +60,21 @@ export interface Validated<Name extends OperationName, Prepared>
   extends Parsed<Name, Prepared>,
     Stage<'validated'> {}
 
-interface Located<Name extends OperationName, Prepared> extends Parsed<Name, Prepared> {
-  /** Absent: the operation works on no particular key. */
-  readonly keyName: KeyName | undefined;
-  /** Absent also for a key of another account, which is not looked up. */
+/** What was found out about one of a request's keys. */
+interface NamedKey {
+  readonly selector: KeySelector<never>;
+  /** The request names it; else only its ciphertext does. */
+  readonly isNamed: boolean;
+  /** Absent for a key of another account, which is not looked up, and for an unknown one of a ciphertext. */
   readonly found: KmsKey | undefined;
   /** What the ciphertext, if any, says of its key. */
   readonly source: BlobSource | undefined;
+}
+
+interface Located<Name extends OperationName, Prepared> extends Parsed<Name, Prepared> {
+  /** Absent: the operation works on no particular key. */
+  readonly key: NamedKey | undefined;
+  readonly destination: NamedKey | undefined;
 }
 export interface Resolved<Name extends OperationName, Prepared>
   extends Located<Name, Prepared>,
@@ -73,21 +83,34 @@ export interface Authorized<Name extends OperationName, Prepared>
   extends Located<Name, Prepared>,
     Stage<'authorized'> {}
 
-/** A key for operations that have a KeyId, nothing for the others. */
-type KeyOf<Name extends OperationName> = 'KeyId' extends keyof Input<Name> ? KmsKey : undefined;
+/** A key for operations whose input names one, nothing for the others. */
+type KeyOf<Name extends OperationName> = KeyMember & keyof Input<Name> extends never
+  ? undefined
+  : Name extends 'ListAliases'
+    ? KmsKey | undefined
+    : KmsKey;
+
+/** The second key of the operations that have two. */
+export type DestinationOf<Name extends OperationName> = Name extends 'ReEncrypt' | 'UpdateAlias'
+  ? KmsKey
+  : undefined;
 
 export interface Ready<Name extends OperationName, Prepared> extends Stage<'ready'> {
   readonly input: Input<Name>;
   readonly prepared: Prepared;
   readonly key: KeyOf<Name>;
+  readonly destination: DestinationOf<Name>;
   readonly keys: KeyRepository;
+  readonly aliases: AliasRepository;
   readonly keyStore: KeyStore;
+  readonly principal: Principal;
+  /** The principal's. */
   readonly accountId: string;
   readonly region: string;
   /** domainClock. */
   readonly nowMs: number;
-  /** The key as it is now, if it may still be used so: for a change that another one overtook. */
-  reread(): Promise<KmsKey>;
+  /** The request with its keys as they are now, checked again: for a change that another one overtook. */
+  again(): Promise<Ready<Name, Prepared>>;
   /**
    * Makes a change durable together with its audit event, which `change` puts into its transaction.
    * @param success what the event says of the success
@@ -113,25 +136,28 @@ export class Pipeline {
 
   /**
    * @returns what the operation answers
-   * @throws KmsException for every refusal; anything else is a fault of this service
+   * @throws KmsException (or rejects with it) for every refusal; anything else is a fault of this service
    */
-  async process(
+  process(
     request: ServiceRequest,
     trail: RequestTrail,
     timer: StageTimer | undefined,
-  ): Promise<object | undefined> {
+  ): Soon<object | undefined> {
     const authenticated = this.#authenticate(request, trail);
     timer?.ended('authenticate');
     const validated = this.#validate(authenticated);
     timer?.ended('validate');
-    const resolved = await this.#resolve(validated);
-    timer?.ended('resolve');
-    const authorized = this.#authorize(resolved);
-    const ready = this.#checkState(authorized);
-    timer?.ended('authorize');
-    const output = await validated.operation.run(ready);
-    timer?.ended('run');
-    return output;
+    const done = upon(this.#resolve(validated), (resolved) => {
+      timer?.ended('resolve');
+      const authorized = this.#authorize(resolved);
+      const ready = this.#checkState(authorized);
+      timer?.ended('authorize');
+      return validated.operation.run(ready);
+    });
+    return upon(done, (output) => {
+      timer?.ended('run');
+      return output;
+    });
   }
 
   #authenticate(request: ServiceRequest, trail: RequestTrail): Authenticated {
@@ -156,48 +182,58 @@ export class Pipeline {
     return pass<Validated<OperationName, unknown>>({ ...caller, operation, input, prepared });
   }
 
-  async #resolve<N extends OperationName, P>(request: Validated<N, P>): Promise<Resolved<N, P>> {
-    const { operation, input, prepared, principal, service, trail } = request;
-    const { key: selector } = operation;
-    if (selector === undefined)
-      return pass<Resolved<N, P>>({
-        ...request,
-        keyName: undefined,
-        found: undefined,
-        source: undefined,
-      });
+  #resolve<N extends OperationName, P>(request: Validated<N, P>): Soon<Resolved<N, P>> {
+    const { operation, trail } = request;
+    return upon(this.#locate(request, operation.key), (key) =>
+      upon(this.#locate(request, operation.destination), (destination) => {
+        const arns = [key?.found?.arn, destination?.found?.arn].filter((arn) => arn !== undefined);
+        if (arns.length > 0) trail.resources = arns;
+        return pass<Resolved<N, P>>({ ...request, key, destination });
+      }),
+    );
+  }
 
-    const { region } = service;
+  /** Finds the key that a selector speaks of; undefined if the operation has none. */
+  #locate<N extends OperationName, P>(
+    request: Validated<N, P>,
+    selector: KeySelector<P> | undefined,
+  ): Soon<NamedKey | undefined> {
+    if (selector === undefined) return undefined;
+    const { operation, input, prepared, principal, service } = request;
+    const { accountId } = principal;
+    const { region, keys, aliases } = service;
+    const value = (input as { readonly [M in KeyMember]?: string })[selector.member ?? 'KeyId'];
+    const isNamed = value !== undefined;
     const source = selector.fromCiphertext?.(prepared);
-    const { KeyId: keyId } = input as { readonly KeyId?: string };
-    const caller = { region, accountId: principal.accountId };
-    const keyName =
-      keyId === undefined ? source : parseKeyName(keyId, caller, { alias: selector.alias });
-    if (keyName === undefined) throw new Error(`${operation.name} names no key`);
-    const isOwn = keyName.accountId === principal.accountId;
-    const known = isOwn ? service.keys.find(keyName.accountId, keyName.keyId) : undefined;
-    // Without a turn of the microtask queue where the key is at hand: here for nearly every request.
-    const found = known instanceof Promise ? await known : known;
-    if (found !== undefined) trail.resources = [found.arn];
-    // Of a key named by the caller AWS says that it is not there; of one named by a ciphertext it does not.
-    else if (isOwn && keyId !== undefined) throw keyNotFound(region, keyName);
-    return pass<Resolved<N, P>>({ ...request, keyName, found, source });
+    const look = (name: KeyName): Soon<NamedKey> => {
+      const isOwn = name.accountId === accountId;
+      return upon(isOwn ? keys.find(accountId, name.keyId) : undefined, (found) => {
+        // Of a key named by the caller AWS says that it is not there; of one named by a ciphertext it does not.
+        if (found === undefined && isOwn && isNamed) throw keyNotFound(region, name);
+        return { selector, isNamed, found, source };
+      });
+    };
+    const name = isNamed ? parseKeyName(value, { region, accountId }, selector) : source;
+    if (name === undefined) {
+      if (selector.optional) return undefined;
+      throw new Error(`${operation.name} names no key`);
+    }
+    if (!('aliasName' in name)) return look(name);
+    return upon(aliases.find(name.accountId, name.aliasName), (alias) => {
+      if (alias === undefined) throw aliasNotFound(region, name);
+      return look({ accountId: name.accountId, keyId: alias.targetKeyId });
+    });
   }
 
   /**
-   * The account's root may do everything with the account's keys, and nothing with others'. A refusal does
-   * not tell whether the key exists.
+   * The account's root may do everything with the account's keys, and nothing with others', whatever their key
+   * policies say. A refusal does not tell whether the key exists.
    */
   #authorize<N extends OperationName, P>(request: Resolved<N, P>): Authorized<N, P> {
-    const { operation, input, keyName, found, principal } = request;
-    if (keyName !== undefined && found === undefined) {
-      const { KeyId: keyId } = input as { readonly KeyId?: string };
-      throw kmsException(
-        'AccessDeniedException',
-        keyId === undefined
-          ? 'The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.'
-          : `User: ${principal.arn} is not authorized to perform: ${operation.action} on this resource because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access`,
-      );
+    const { operation, input, key, destination, principal } = request;
+    for (const named of [key, destination]) {
+      if (named !== undefined && named.found === undefined)
+        throw denied(principal, named, operation.action);
     }
     // There are no grants, so there is no token of one.
     const { GrantTokens: tokens } = input as { readonly GrantTokens?: readonly string[] };
@@ -206,20 +242,12 @@ export class Pipeline {
   }
 
   #checkState<N extends OperationName, P>(request: Authorized<N, P>): Ready<N, P> {
-    const { operation, input, prepared, found, source, service, trail } = request;
-    const usage = operation.key?.usage;
-    if (found !== undefined) {
-      const foreign =
-        source !== undefined &&
-        (source.keyId !== found.keyId || source.accountId !== found.accountId);
-      if (foreign)
-        throw kmsException(
-          'IncorrectKeyException',
-          'The key ID in the request does not identify a CMK that can perform this operation.',
-        );
-      checkKey(operation.name, usage, found);
-      operation.check?.(input, found);
-    }
+    const { operation, input, prepared, service, trail } = request;
+    if (request.key !== undefined) checkKey(operation.name, request.key);
+    if (request.destination !== undefined) checkKey(operation.name, request.destination);
+    const key = request.key?.found;
+    const destination = request.destination?.found as DestinationOf<N>;
+    if (key !== undefined) operation.check?.(input, key, destination);
     const { DryRun: dryRun } = input as { readonly DryRun?: boolean };
     if (dryRun === true)
       throw kmsException(
@@ -229,19 +257,16 @@ export class Pipeline {
     return pass<Ready<N, P>>({
       input,
       prepared,
-      key: found as KeyOf<N>,
+      key: key as KeyOf<N>,
+      destination,
       keys: service.keys,
+      aliases: service.aliases,
       keyStore: service.keyStore,
+      principal: request.principal,
       accountId: request.principal.accountId,
       region: service.region,
       nowMs: this.#options.domainClock.nowMs(),
-      async reread() {
-        if (found === undefined) throw new Error(`${operation.name} has no key`);
-        const key = await service.keys.find(found.accountId, found.keyId);
-        if (key === undefined) throw keyNotFound(service.region, found);
-        checkKey(operation.name, usage, key);
-        return key;
-      },
+      again: async () => this.#checkState(this.#authorize(await this.#resolve(pass(request)))),
       async commit({ responseElements, resources = trail.resources }, change) {
         trail.resources = resources;
         const result = await change(trail.encodeEvent({ responseElements }));
@@ -252,13 +277,30 @@ export class Pipeline {
   }
 }
 
-/** Whether a key may be used so, by its state and its usage; the state comes first. */
-function checkKey(operation: OperationName, usage: KeyUsageType | undefined, key: KmsKey): void {
-  checkKeyState(operation, key);
-  if (usage !== undefined && key.keyUsage !== usage)
+function denied(principal: Principal, key: NamedKey, action: string): Error {
+  return kmsException(
+    'AccessDeniedException',
+    key.isNamed
+      ? `User: ${principal.arn} is not authorized to perform: ${key.selector.action ?? action} on this resource because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access`
+      : 'The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.',
+  );
+}
+
+/** Whether a key may be used so: the one of the ciphertext, if there is one; its state; its usage. */
+function checkKey(operation: OperationName, { selector, found, source }: NamedKey): void {
+  if (found === undefined) throw new Error('no key was found, and yet it was authorized');
+  const isForeign =
+    source !== undefined && (source.keyId !== found.keyId || source.accountId !== found.accountId);
+  if (isForeign)
+    throw kmsException(
+      'IncorrectKeyException',
+      'The key ID in the request does not identify a CMK that can perform this operation.',
+    );
+  if (!selector.anyState) checkKeyState(operation, found);
+  if (selector.usage !== undefined && found.keyUsage !== selector.usage)
     throw kmsException(
       'InvalidKeyUsageException',
-      `${key.arn} key usage is ${key.keyUsage} which is not valid for ${operation}.`,
+      `${found.arn} key usage is ${found.keyUsage} which is not valid for ${operation}.`,
     );
 }
 

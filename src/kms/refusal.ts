@@ -4,6 +4,7 @@
  */
 import { KmsException, kmsException } from '../api/exceptions.ts';
 import { CkrError } from '../hsm/errors.ts';
+import { KeyStoreBusyError } from '../keystore/key-store.ts';
 import { deviceException } from './ckr-exceptions.ts';
 
 export interface Refusal {
@@ -14,8 +15,17 @@ export interface Refusal {
 
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof KmsException) return { exception: error, fault: error.cause };
+  if (error instanceof KeyStoreBusyError) return { exception: throttled(), fault: undefined };
   const name = error instanceof CkrError ? deviceException(error.ckr) : 'KMSInternalException';
   return { exception: kmsException(name), fault: error };
+}
+
+/** What a caller is told who should come back later. */
+export function throttled(): KmsException {
+  return kmsException(
+    'ThrottlingException',
+    'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
+  );
 }
 
 /** Name of an error in audit records: CloudTrail's. */

@@ -4,8 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Principal } from '../access/principal.ts';
+import { lowerCamel } from '../api/member-names.ts';
 import { inputs } from '../api/operations.ts';
-import type { Entries } from '../api/shapes.ts';
+import type { Entries, Shape } from '../api/shapes.ts';
 import type { ServiceRequest } from '../api/transport.ts';
 import { type AuditEvent, encodeAuditEvent } from '../audit/audit-log.ts';
 import type { Operation } from './operation.ts';
@@ -46,15 +47,16 @@ export class RequestTrail {
       requestId: this.requestId,
       timeMs: this.#timeMs,
       region: this.region,
-      ...(operation && { operation: operation.name, readOnly: operation.audit.readOnly }),
-      ...(principal && { principal }),
+      operation: operation?.name,
+      readOnly: operation?.audit.readOnly,
+      principal,
       sourceAddress: this.#request.sourceAddress,
-      ...(userAgent !== undefined && { userAgent: userAgent.slice(0, textLengthMax) }),
-      ...(parameters && { parameters }),
-      ...(responseElements && { responseElements: lowerMembers(responseElements) }),
-      ...(resources && { resources }),
-      ...(errorCode !== undefined && { errorCode }),
-      ...(errorMessage !== undefined && { errorMessage: errorMessage.slice(0, textLengthMax) }),
+      userAgent: userAgent?.slice(0, textLengthMax),
+      parameters,
+      responseElements: responseElements && lowerMembers(responseElements),
+      resources,
+      errorCode,
+      errorMessage: errorMessage?.slice(0, textLengthMax),
     };
   }
 
@@ -71,9 +73,8 @@ export class RequestTrail {
     for (const name of this.operation.audit.parameters) {
       const value = input[name];
       if (value === undefined) continue;
-      // fromEntries defines properties of the object's own, whatever they are called.
-      const isMap = inputs[this.operation.name].members[name]?.shape.type === 'map';
-      parameters[lowerFirst(name)] = isMap ? Object.fromEntries(value as Entries) : value;
+      const member = inputs[this.operation.name].members[name];
+      parameters[lowerCamel(name)] = member === undefined ? value : recorded(value, member.shape);
       isEmpty = false;
     }
     return isEmpty ? undefined : parameters;
@@ -82,18 +83,29 @@ export class RequestTrail {
 
 const textLengthMax = 1024;
 
+/** A parsed value as CloudTrail writes it. */
+function recorded(value: unknown, shape: Shape): unknown {
+  switch (shape.type) {
+    case 'map':
+      // fromEntries defines properties of the object's own, whatever they are called.
+      return Object.fromEntries(value as Entries);
+    case 'list':
+      return (value as readonly unknown[]).map((member) => recorded(member, shape.member));
+    case 'structure':
+      return lowerMembers(value as Readonly<Record<string, unknown>>);
+    default:
+      return value;
+  }
+}
+
 /** Structures all the way down; dates and octets are values. */
 function lowerMembers(structure: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(structure).map(([name, value]) => [
-      lowerFirst(name),
+      lowerCamel(name),
       Object.getPrototypeOf(value) === Object.prototype
         ? lowerMembers(value as Readonly<Record<string, unknown>>)
         : value,
     ]),
   );
-}
-
-function lowerFirst(name: string): string {
-  return name.charAt(0).toLowerCase() + name.slice(1);
 }

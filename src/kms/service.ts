@@ -15,6 +15,7 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import { type Clock, wallClock } from '../clock/clock.ts';
 import type { KeyStore, Mac } from '../keystore/key-store.ts';
 import type { MetadataStore } from '../store/metadata-store.ts';
+import { AliasRepository } from './keys/alias-repository.ts';
 import { KeyRepository } from './keys/key-repository.ts';
 import { operations } from './operations/index.ts';
 import { Pipeline } from './pipeline.ts';
@@ -55,10 +56,11 @@ export function createKmsService(options: KmsServiceOptions): ServiceHandler {
   const { authenticate, audit, wallClock: wall = wallClock, domainClock = wall } = options;
   const { serverTiming = false, onFault = () => undefined } = options;
   const regions = new Map(
-    [...options.regions].map(([region, { keyStore, mac, store }]) => [
-      region,
-      { region, keyStore, keys: new KeyRepository({ region, store, mac }) },
-    ]),
+    [...options.regions].map(([region, { keyStore, mac, store }]) => {
+      const source = { region, store, mac };
+      const keys = new KeyRepository(source);
+      return [region, { region, keyStore, keys, aliases: new AliasRepository(source, keys) }];
+    }),
   );
   const pipeline = new Pipeline({ authenticate, regions, operations, domainClock });
 
@@ -71,34 +73,22 @@ export function createKmsService(options: KmsServiceOptions): ServiceHandler {
     return exception;
   }
 
-  /** @returns the exception to answer with, if any */
-  async function record(
-    trail: RequestTrail,
-    refusal?: KmsException,
-  ): Promise<KmsException | undefined> {
-    if (trail.recorded) return refusal;
-    const outcome: Outcome = refusal
-      ? { errorCode: auditErrorCode(refusal), errorMessage: refusal.message }
-      : {};
-    try {
-      await audit.append(trail.event(outcome));
-      return refusal;
-    } catch (error) {
-      return refuse(error, trail);
-    }
-  }
-
   return async (request: ServiceRequest): Promise<ServiceResponse> => {
     const timer = serverTiming ? new StageTimer() : undefined;
     const trail = new RequestTrail(request, wall.nowMs());
     let output: object | undefined;
     let refusal: KmsException | undefined;
     try {
-      output = await pipeline.process(request, trail, timer);
+      const done = pipeline.process(request, trail, timer);
+      output = done instanceof Promise ? await done : done;
     } catch (error) {
       refusal = refuse(error, trail);
     }
-    refusal = await record(trail, refusal);
+    try {
+      if (!trail.recorded) await audit.append(trail.event(outcomeOf(refusal)));
+    } catch (error) {
+      refusal = refuse(error, trail);
+    }
     timer?.ended('audit');
     const responseHeaders = {
       ...replyHeaders,
@@ -118,6 +108,11 @@ export function createKmsService(options: KmsServiceOptions): ServiceHandler {
       wipe(trail.operation?.secrets, output);
     }
   };
+}
+
+function outcomeOf(refusal: KmsException | undefined): Outcome {
+  if (refusal === undefined) return {};
+  return { errorCode: auditErrorCode(refusal), errorMessage: refusal.message };
 }
 
 /** Overwrites the named members, where they are octets. */

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { DataDirectoryError, unreadable } from './data-directory.ts';
+import type { Table } from './metadata-store.ts';
 import { tables } from './record-rules.ts';
 import { isSqliteError, sqliteCode } from './sqlite-error.ts';
 import type { Head } from './store-head.ts';
@@ -19,15 +20,21 @@ const applicationId = 0x53545247;
 /** Bytes of the header that every SQLite database begins with. */
 const headerLength = 100;
 
-const recordTables = tables.map(
-  (table) => `
-  CREATE TABLE record_${table} (
+/** Tables that a directory of this format version may lack, because it is older: they are made when it is opened. */
+const addedTables: readonly Table[] = ['aliases'];
+
+function recordTables(names: readonly Table[]): string {
+  const statements = names.map(
+    (table) => `
+  CREATE TABLE IF NOT EXISTS record_${table} (
     key TEXT PRIMARY KEY,
     version INTEGER NOT NULL CHECK (version >= 1),
     body BLOB NOT NULL,
     mac BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;`,
-);
+  );
+  return statements.join('');
+}
 
 const schema = `
   CREATE TABLE directory (
@@ -36,7 +43,7 @@ const schema = `
     id TEXT NOT NULL,
     device_id TEXT NOT NULL
   ) STRICT;
-  ${recordTables.join('')}
+  ${recordTables(tables)}
   CREATE TABLE change_log (
     sequence INTEGER NOT NULL,
     position INTEGER NOT NULL,
@@ -82,6 +89,7 @@ export function openDatabase(path: string, deviceId: string, head: Head | undefi
       // Moves a log that was left behind into the database, whose size then says whether it is whole.
       database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       checkSize(path, database);
+      database.exec(recordTables(addedTables));
       return { database, directoryId };
     } catch (error) {
       database.close();
@@ -132,8 +140,8 @@ function create(database: DatabaseSync, deviceId: string): void {
   database.exec('COMMIT');
 }
 
-/** @returns the directory's id. */
-function checkDirectory(path: string, database: DatabaseSync, deviceId: string): string {
+/** @returns the directory's id. @throws DataDirectoryError NEWER_VERSION, FOREIGN, DAMAGED */
+export function checkDirectory(path: string, database: DatabaseSync, deviceId: string): string {
   if (database.prepare('PRAGMA application_id').get()?.application_id !== applicationId) {
     if (isEmpty(database)) throw damaged(path, 'it is empty');
     throw new DataDirectoryError('FOREIGN', `${path} is not a Strongroom database`);

@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
 import { logStart, Sequencer } from '../audit/sequencer.ts';
+import { MemoryClient } from './memory-client.ts';
 import {
   type Change,
   type ChangedKey,
@@ -50,6 +51,12 @@ export class MemoryStore implements StoreOwner {
     const { port1, port2 } = new MessageChannel();
     this.#server.serve(port2);
     return { port: port1, sequence: this.#engine.sequence.buffer };
+  }
+
+  /** A client in this thread, without a port: it keeps no process running. */
+  open(): MemoryClient {
+    if (this.#closed) throw new StoreUnavailableError('the store is closed');
+    return new MemoryClient(this.#engine, () => this.#closed);
   }
 
   /** The newest audit lines, oldest first, without LF. */

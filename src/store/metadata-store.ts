@@ -7,7 +7,7 @@
  */
 
 /** Which kind of record; each table has its own key space. */
-export type Table = 'keys' | 'domains' | 'settings';
+export type Table = 'keys' | 'aliases' | 'domains' | 'settings';
 
 export interface StoredRecord {
   readonly table: Table;

@@ -1,7 +1,8 @@
 /** What a record and a transaction must look like, whatever keeps them. Broken rules are the caller's bugs. */
 import type { Table, Transaction } from './metadata-store.ts';
+import type { ListOptions } from './protocol.ts';
 
-export const tables: readonly Table[] = ['keys', 'domains', 'settings'];
+export const tables: readonly Table[] = ['keys', 'aliases', 'domains', 'settings'];
 
 /** Characters (UTF-16 code units) of the longest key. */
 export const keyLengthMax = 512;
@@ -19,6 +20,12 @@ export function checkKey(key: string): void {
   if (!key.isWellFormed() || key.includes('\0')) {
     throw new RangeError('key must be well-formed Unicode without U+0000');
   }
+}
+
+/** @throws RangeError */
+export function checkListOptions({ limit }: ListOptions): void {
+  if (!Number.isSafeInteger(limit) || limit < 0)
+    throw new RangeError(`limit must be an integer of at least 0, got ${limit}`);
 }
 
 /** A copy of `transaction` that shares no memory with the caller. @throws RangeError, TypeError */

@@ -25,7 +25,7 @@ import {
   type StoreReply,
   type StoreRequest,
 } from './protocol.ts';
-import { checkedCopy, checkKey, checkTable } from './record-rules.ts';
+import { checkedCopy, checkKey, checkListOptions, checkTable } from './record-rules.ts';
 import { isSqliteError } from './sqlite-error.ts';
 import { SqliteReader } from './sqlite-reader.ts';
 
@@ -73,9 +73,7 @@ export class StoreClient implements MetadataStore, AuditLog {
 
   async list(table: Table, options: ListOptions): Promise<StoredRecord[]> {
     checkTable(table);
-    if (!Number.isSafeInteger(options.limit) || options.limit < 0) {
-      throw new RangeError(`limit must be an integer of at least 0, got ${options.limit}`);
-    }
+    checkListOptions(options);
     if (!this.#reader) return (await this.#ask({ kind: 'list', table, options })) as StoredRecord[];
     return this.#read((reader) => reader.list(table, options));
   }

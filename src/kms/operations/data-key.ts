@@ -6,7 +6,7 @@ import type { DataKeySpec } from '@aws-sdk/client-kms';
 import { kmsException } from '../../api/exceptions.ts';
 import type { Entries } from '../../api/shapes.ts';
 import type { KeyStore } from '../../keystore/key-store.ts';
-import { blobAdditionalData, blobHeader, encodeBlob } from '../ciphertext-blob.ts';
+import { blobAdditionalData, encodeBlob } from '../ciphertext-blob.ts';
 import { canonicalContext } from '../encryption-context.ts';
 import type { KmsKey } from '../keys/key-record.ts';
 
@@ -30,6 +30,15 @@ export function prepareDataKey(input: {
   return { length, context: canonicalContext(input.EncryptionContext) };
 }
 
+/** @throws InvalidKeyUsageException for a key that encrypts, but not data keys */
+export function requireSymmetricKey({ keySpec }: KmsKey): void {
+  if (keySpec !== 'SYMMETRIC_DEFAULT')
+    throw kmsException(
+      'InvalidKeyUsageException',
+      'You cannot generate a data key with an asymmetric CMK',
+    );
+}
+
 /** @param reveal false: the plaintext never leaves the device */
 export async function generateSealed(
   { length, context }: DataKeyRequest,
@@ -37,11 +46,10 @@ export async function generateSealed(
   keyStore: KeyStore,
   { reveal }: { readonly reveal: boolean },
 ): Promise<{ readonly blob: Uint8Array; readonly plaintext?: Uint8Array }> {
-  const { material, blobHeader: template } = key.current;
-  const header = blobHeader(template, length);
-  const additionalData = blobAdditionalData(header, context);
+  const { material, blobHeader } = key.current;
+  const additionalData = blobAdditionalData(blobHeader, context);
   const { sealed, plaintext } = await keyStore.sealRandom(material, additionalData, length, {
     reveal,
   });
-  return { blob: encodeBlob(header, sealed), ...(plaintext && { plaintext }) };
+  return { blob: encodeBlob(blobHeader, sealed), ...(plaintext && { plaintext }) };
 }

@@ -1,21 +1,29 @@
 /**
- * Decrypt: the plaintext of a ciphertext blob. The blob names its key; KeyId, if given, must be that key.
+ * Decrypt: the plaintext of a ciphertext. A blob of a symmetric key names its key; KeyId, if given, must be that
+ * key. The ciphertext of RSA does not: KeyId and EncryptionAlgorithm must be given.
  * Source: AWS KMS API Reference, Decrypt.
  * Errors beyond the shared ones: InvalidCiphertextException, IncorrectKeyException, InvalidKeyUsageException
  * for an algorithm of other key specs.
  */
 import { kmsException } from '../../api/exceptions.ts';
-import type { Input } from '../../api/operations.ts';
+import type { Output } from '../../api/operations.ts';
 import { MessageAuthenticationError } from '../../keystore/key-store.ts';
-import { blobAdditionalData, type CiphertextBlob, parseBlob } from '../ciphertext-blob.ts';
+import { type Soon, upon } from '../../keystore/soon.ts';
 import { canonicalContext } from '../encryption-context.ts';
 import { defineOperation, type Operation } from '../operation.ts';
-import { requireSymmetricAlgorithm } from './algorithm.ts';
-import { missingMember, refuseRecipient } from './refusals.ts';
+import {
+  blobOf,
+  type Ciphertext,
+  checkEncryption,
+  encryptedBy,
+  materialIdOf,
+  readCiphertext,
+} from './encryption.ts';
+import { refuseRecipient } from './refusals.ts';
 
 interface Prepared {
   /** Absent only in a dry run that asks for authorization alone. */
-  readonly blob: CiphertextBlob | undefined;
+  readonly ciphertext: Ciphertext | undefined;
   readonly context: Uint8Array;
 }
 
@@ -24,7 +32,7 @@ export const decrypt: Operation<'Decrypt'> = defineOperation({
   key: {
     alias: true,
     usage: 'ENCRYPT_DECRYPT',
-    fromCiphertext: ({ blob }: Prepared) => blob,
+    fromCiphertext: ({ ciphertext }: Prepared) => blobOf(ciphertext),
   },
   action: 'kms:Decrypt',
   audit: {
@@ -35,42 +43,37 @@ export const decrypt: Operation<'Decrypt'> = defineOperation({
   secrets: ['Plaintext'],
   prepare(input): Prepared {
     refuseRecipient(input.Recipient);
-    return { context: canonicalContext(input.EncryptionContext), blob: readBlob(input) };
+    const { KeyId: keyId, EncryptionAlgorithm: algorithm } = input;
+    return {
+      context: canonicalContext(input.EncryptionContext),
+      ciphertext: readCiphertext(input, { keyId, keyPath: 'keyId', algorithm }),
+    };
   },
-  check(input, key) {
-    requireSymmetricAlgorithm(input.EncryptionAlgorithm, key);
+  check({ EncryptionAlgorithm: algorithm, EncryptionContext: context }, key) {
+    checkEncryption({ algorithm, context }, key);
   },
-  async run({ prepared: { blob, context }, key, keyStore }) {
-    if (blob === undefined) throw new Error('authorization was all that was asked for');
-    const material = key.materialsById.get(blob.materialId)?.material;
-    if (material === undefined) throw kmsException('InvalidCiphertextException');
-    const additionalData = blobAdditionalData(blob.header, context);
-    try {
-      return {
+  run({ input, prepared: { ciphertext, context }, key, keyStore }) {
+    const message = encryptedBy(input.EncryptionAlgorithm, key, ciphertext, context);
+    const materialId = materialIdOf(message);
+    const opened: Soon<Uint8Array> =
+      message.algorithm === 'SYMMETRIC_DEFAULT'
+        ? keyStore.open(message.material, message.additionalData, message.sealed)
+        : keyStore.decrypt(message.material, message.algorithm, message.ciphertext);
+    const answer = upon(
+      opened,
+      (plaintext): Output<'Decrypt'> => ({
         KeyId: key.arn,
-        Plaintext: await keyStore.open(material, additionalData, blob),
-        EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
-        KeyMaterialId: material.materialId,
-      };
-    } catch (error) {
-      if (error instanceof MessageAuthenticationError)
-        throw kmsException('InvalidCiphertextException');
-      throw error;
-    }
+        Plaintext: plaintext,
+        EncryptionAlgorithm: message.algorithm,
+        ...(materialId !== undefined && { KeyMaterialId: materialId }),
+      }),
+    );
+    return answer instanceof Promise ? answer.catch(refuse) : answer;
   },
 });
 
-function readBlob(input: Input<'Decrypt'>): CiphertextBlob | undefined {
-  const isAuthorizationOnly = input.DryRunModifiers?.includes('IGNORE_CIPHERTEXT') ?? false;
-  if (isAuthorizationOnly && input.DryRun !== true)
-    throw kmsException(
-      'ValidationException',
-      'DryRunModifiers can be specified only when DryRun is true.',
-    );
-  if (isAuthorizationOnly && input.KeyId !== undefined) return undefined;
-  if (input.CiphertextBlob === undefined)
-    throw missingMember(isAuthorizationOnly ? 'keyId' : 'ciphertextBlob');
-  const blob = parseBlob(input.CiphertextBlob);
-  if (blob === undefined) throw kmsException('InvalidCiphertextException');
-  return blob;
+function refuse(error: unknown): never {
+  throw error instanceof MessageAuthenticationError
+    ? kmsException('InvalidCiphertextException')
+    : error;
 }

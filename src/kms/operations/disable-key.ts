@@ -1,9 +1,9 @@
 /**
- * DisableKey: puts a KMS key into state Disabled.
+ * DisableKey: puts a KMS key into state Disabled. A key that is in it already is left alone, which is no error.
  * Source: AWS KMS API Reference, DisableKey.
  */
 import { defineOperation, type Operation } from '../operation.ts';
-import { setKeyState } from './set-key-state.ts';
+import { changeKey } from './change.ts';
 
 export const disableKey: Operation<'DisableKey'> = defineOperation({
   name: 'DisableKey',
@@ -11,5 +11,8 @@ export const disableKey: Operation<'DisableKey'> = defineOperation({
   action: 'kms:DisableKey',
   audit: { readOnly: false, parameters: ['KeyId'], never: [] },
   prepare: () => undefined,
-  run: (request) => setKeyState(request, 'Disabled'),
+  run: (request) =>
+    changeKey(request, ({ keyState }) =>
+      keyState === 'Disabled' ? undefined : { keyState: 'Disabled' },
+    ),
 });

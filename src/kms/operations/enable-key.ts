@@ -1,9 +1,9 @@
 /**
- * EnableKey: puts a KMS key into state Enabled.
+ * EnableKey: puts a KMS key into state Enabled. A key that is in it already is left alone, which is no error.
  * Source: AWS KMS API Reference, EnableKey.
  */
 import { defineOperation, type Operation } from '../operation.ts';
-import { setKeyState } from './set-key-state.ts';
+import { changeKey } from './change.ts';
 
 export const enableKey: Operation<'EnableKey'> = defineOperation({
   name: 'EnableKey',
@@ -11,5 +11,8 @@ export const enableKey: Operation<'EnableKey'> = defineOperation({
   action: 'kms:EnableKey',
   audit: { readOnly: false, parameters: ['KeyId'], never: [] },
   prepare: () => undefined,
-  run: (request) => setKeyState(request, 'Enabled'),
+  run: (request) =>
+    changeKey(request, ({ keyState }) =>
+      keyState === 'Enabled' ? undefined : { keyState: 'Enabled' },
+    ),
 });

@@ -1,12 +1,16 @@
 /**
- * Encrypt: up to 4,096 bytes of plaintext under one KMS key.
- * Source: AWS KMS API Reference, Encrypt.
+ * Encrypt: up to 4,096 bytes of plaintext under one KMS key; under an RSA key as many as the padding leaves.
+ * Source: AWS KMS API Reference, Encrypt; recorded error texts.
  * Errors beyond the shared ones: InvalidKeyUsageException for an algorithm of other key specs.
  */
-import { blobAdditionalData, blobHeader, encodeBlob } from '../ciphertext-blob.ts';
+import { keySpecs } from '../../api/key-specs.ts';
+import type { Output } from '../../api/operations.ts';
+import { upon } from '../../keystore/soon.ts';
+import { encodeBlob } from '../ciphertext-blob.ts';
 import { canonicalContext } from '../encryption-context.ts';
 import { defineOperation, type Operation } from '../operation.ts';
-import { requireSymmetricAlgorithm } from './algorithm.ts';
+import { encryptionAlgorithm } from './algorithm.ts';
+import { checkEncryption, encryptionKey, tooLong } from './encryption.ts';
 
 export const encrypt: Operation<'Encrypt'> = defineOperation({
   name: 'Encrypt',
@@ -18,19 +22,23 @@ export const encrypt: Operation<'Encrypt'> = defineOperation({
     never: ['Plaintext', 'GrantTokens'],
   },
   secrets: ['Plaintext'],
-  check(input, key) {
-    requireSymmetricAlgorithm(input.EncryptionAlgorithm, key);
-  },
   prepare: ({ EncryptionContext }) => canonicalContext(EncryptionContext),
-  async run({ input, prepared: context, key, keyStore }) {
-    const { material, blobHeader: template } = key.current;
-    const header = blobHeader(template, input.Plaintext.length);
-    const additionalData = blobAdditionalData(header, context);
-    const sealed = await keyStore.seal(material, additionalData, input.Plaintext);
-    return {
-      CiphertextBlob: encodeBlob(header, sealed),
+  check({ EncryptionAlgorithm: asked, EncryptionContext: context, Plaintext: plaintext }, key) {
+    checkEncryption({ algorithm: asked, context }, key);
+    const max = keySpecs[key.keySpec].plaintextLengthMax?.[encryptionAlgorithm(asked, key)];
+    if (max !== undefined && plaintext.length > max) throw tooLong(asked, key);
+  },
+  run({ input, prepared: context, key, keyStore }) {
+    const by = encryptionKey(input.EncryptionAlgorithm, key, context);
+    const answer = (ciphertext: Uint8Array): Output<'Encrypt'> => ({
+      CiphertextBlob: ciphertext,
       KeyId: key.arn,
-      EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
-    };
+      EncryptionAlgorithm: by.algorithm,
+    });
+    if (by.algorithm !== 'SYMMETRIC_DEFAULT')
+      return keyStore.encrypt(by.material, by.algorithm, input.Plaintext).then(answer);
+    return upon(keyStore.seal(by.material, by.additionalData, input.Plaintext), (sealed) =>
+      answer(encodeBlob(key.current.blobHeader, sealed)),
+    );
   },
 });

@@ -3,7 +3,7 @@
  * Source: AWS KMS API Reference, GenerateDataKeyWithoutPlaintext.
  */
 import { defineOperation, type Operation } from '../operation.ts';
-import { generateSealed, prepareDataKey } from './data-key.ts';
+import { generateSealed, prepareDataKey, requireSymmetricKey } from './data-key.ts';
 
 export const generateDataKeyWithoutPlaintext: Operation<'GenerateDataKeyWithoutPlaintext'> =
   defineOperation({
@@ -16,6 +16,7 @@ export const generateDataKeyWithoutPlaintext: Operation<'GenerateDataKeyWithoutP
       never: ['GrantTokens'],
     },
     prepare: prepareDataKey,
+    check: (_input, key) => requireSymmetricKey(key),
     async run({ prepared, key, keyStore }) {
       const { blob } = await generateSealed(prepared, key, keyStore, { reveal: false });
       return {

@@ -3,7 +3,7 @@
  * Source: AWS KMS API Reference, GenerateDataKey.
  */
 import { defineOperation, type Operation } from '../operation.ts';
-import { generateSealed, prepareDataKey } from './data-key.ts';
+import { generateSealed, prepareDataKey, requireSymmetricKey } from './data-key.ts';
 import { refuseRecipient } from './refusals.ts';
 
 export const generateDataKey: Operation<'GenerateDataKey'> = defineOperation({
@@ -20,6 +20,7 @@ export const generateDataKey: Operation<'GenerateDataKey'> = defineOperation({
     refuseRecipient(input.Recipient);
     return prepareDataKey(input);
   },
+  check: (_input, key) => requireSymmetricKey(key),
   async run({ prepared, key, keyStore }) {
     const { blob, plaintext } = await generateSealed(prepared, key, keyStore, { reveal: true });
     if (plaintext === undefined) throw new Error('the key store kept the data key to itself');

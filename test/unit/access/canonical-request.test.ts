@@ -15,7 +15,7 @@ function canonical(
 ): string | undefined {
   return canonicalRequest(
     { ...received(url, lines, new Uint8Array()), method: 'GET' },
-    signed,
+    { text: signed, names: signed.split(';') },
     empty,
   );
 }

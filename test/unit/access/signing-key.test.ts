@@ -56,7 +56,7 @@ test('the cache is bounded, and keeps what it has', () => {
   const first = cache.get(credential, scope(0));
   expect(cache.get(credential, scope(0))).toBe(first);
   for (let i = 1; i <= 1100; i++) cache.get(credential, scope(i));
-  expect(cache.size).toBe(1024);
+  expect(cache.count(credential)).toBe(1024);
   expect(cache.get(credential, scope(0))).not.toBe(first);
   expect(cache.get(credential, scope(0)).mac('x')).toBe(first.mac('x'));
 });

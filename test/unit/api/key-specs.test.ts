@@ -23,3 +23,13 @@ test('longest plaintexts under RSA are the documented ones', () => {
     [470, 446],
   ]);
 });
+
+test('what can be created here', () => {
+  const built = Object.values(keySpecs).flatMap(({ keySpec, built }) => (built ? [keySpec] : []));
+  expect(built).toEqual([
+    'SYMMETRIC_DEFAULT',
+    ...['RSA_2048', 'RSA_3072', 'RSA_4096'],
+    ...['ECC_NIST_P256', 'ECC_NIST_P384', 'ECC_NIST_P521', 'ECC_SECG_P256K1'],
+    ...['HMAC_224', 'HMAC_256', 'HMAC_384', 'HMAC_512'],
+  ]);
+});

@@ -36,4 +36,17 @@ describe('canonicalContext', () => {
       expect.objectContaining({ name: 'ValidationException' }),
     );
   });
+
+  it('takes 128 KiB and not one byte more', () => {
+    const longest = 128 * 1024 - 8 - 1;
+    expect(canonicalContext([['k', 'x'.repeat(longest)]])).toHaveLength(128 * 1024);
+    const many = Array.from({ length: 100_000 }, (_, i): [string, string] => [String(i), '']);
+    for (const entries of [[['k', 'x'.repeat(longest + 1)]] as [string, string][], many])
+      expect(() => canonicalContext(entries)).toThrow(
+        expect.objectContaining({
+          name: 'ValidationException',
+          message: 'EncryptionContext is longer than 131072 bytes in its canonical form.',
+        }),
+      );
+  });
 });

@@ -112,15 +112,30 @@ describe('a record that somebody wrote into the database', () => {
     const { record } = kms.record(keyId);
     const { sealRecord } = await import('../../../src/keystore/record-mac.ts');
     const body = Buffer.from(
-      Buffer.from(record.body).toString().replace('"format":1', '"format":2'),
+      Buffer.from(record.body).toString().replace('"format":2', '"format":3'),
     );
     const sealed = await sealRecord(kms.keyStore.mac, { ...record, body });
     forge(() => sealed);
     expect(await describeKey()).toBe('500 KMSInternalException');
     expect(kms.faults.at(-1)?.error).toMatchObject({
-      message: expect.stringContaining('unknown body format 2'),
+      message: expect.stringContaining('unknown body format 3'),
     });
   });
+});
+
+it('a record from before keys had tags, policies and aliases is read', async () => {
+  const { name, record } = kms.record(keyId);
+  const { sealRecord } = await import('../../../src/keystore/record-mac.ts');
+  const { tags, aliases, ...old } = JSON.parse(Buffer.from(record.body).toString());
+  expect([tags, aliases]).toEqual([[], []]);
+  const body = Buffer.from(JSON.stringify({ ...old, format: 1 }));
+  kms.store.records.set(name, await sealRecord(kms.keyStore.mac, { ...record, body }));
+  expect(await kms.ok('ListResourceTags', { KeyId: keyId })).toEqual({
+    Tags: [],
+    Truncated: false,
+  });
+  await kms.ok('CreateAlias', { AliasName: 'alias/a', TargetKeyId: keyId });
+  expect((await kms.ok('ListAliases', { KeyId: keyId })).Aliases).toHaveLength(1);
 });
 
 it('a key of a usage that an operation does not have is refused by name', async () => {

@@ -29,8 +29,10 @@ export function mustNotCompile(): void {
   void encrypt.run(otherReady);
   // @ts-expect-error a resolved request has all the members of an authorized one, but not its mark
   authorizedOnly(resolved);
-  const { input, prepared, key, keys, keyStore, accountId, region, nowMs, reread, commit } = ready;
-  const copied = { input, prepared, key, keys, keyStore, accountId, region, nowMs, reread, commit };
+  const { input, prepared, key, destination, ...services } = ready;
+  const { keys, aliases, keyStore, principal, accountId, region, nowMs, again, commit } = services;
+  const request = { input, prepared, key, destination, principal, accountId, region, nowMs };
+  const copied = { ...request, keys, aliases, keyStore, again, commit };
   // @ts-expect-error all members are right, but no stage made it
   void encrypt.run(copied);
 }

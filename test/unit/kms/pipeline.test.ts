@@ -86,7 +86,7 @@ describe('the order of refusals', () => {
     'trentservice.Encrypt',
     'TrentService.encrypt',
     'TrentService.__proto__',
-    'TrentService.ReEncrypt',
+    'TrentService.CreateGrant',
   ])('target %s is unknown', async (target) => {
     const response = await kms.handler({
       method: 'POST',
@@ -137,6 +137,21 @@ describe('audit', () => {
     for (const [name, { audit }] of operations) {
       const ruled = [...audit.parameters, ...audit.never].sort();
       expect(ruled, name).toEqual(Object.keys(inputs[name as keyof typeof inputs].members).sort());
+    }
+  });
+
+  it('has a key for every member that names one', () => {
+    const members = ['KeyId', 'SourceKeyId', 'DestinationKeyId', 'TargetKeyId', 'AliasName'];
+    for (const [name, { key, destination }] of operations) {
+      const selected = [key, destination].flatMap(
+        (selector) => selector?.member ?? (selector ? 'KeyId' : []),
+      );
+      const named = Object.keys(inputs[name as keyof typeof inputs].members).filter((member) =>
+        members.includes(member),
+      );
+      // The alias is about to be made.
+      const expected = name === 'CreateAlias' ? ['TargetKeyId'] : named;
+      expect(selected.sort(), name).toEqual(expected.sort());
     }
   });
 

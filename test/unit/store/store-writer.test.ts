@@ -223,6 +223,19 @@ describe('a full database', () => {
   });
 });
 
+it('a data directory from before aliases gets their table', async () => {
+  const directory = await used();
+  {
+    using database = new DatabaseSync(join(directory, 'store.sqlite'));
+    database.exec('DROP TABLE record_aliases');
+  }
+  await using opened = await open(directory);
+  const bytes = { body: new Uint8Array(1), mac: new Uint8Array(1) };
+  const record = { table: 'aliases', key: 'a', version: 1, ...bytes } as const;
+  await opened.store.commit({ changes: [{ kind: 'put', ...record }] });
+  expect(await opened.store.get('aliases', 'a')).toMatchObject({ version: 1 });
+});
+
 describe('a data directory is refused, and left as it is,', () => {
   it('when it belongs to another device', async () => {
     const error = await refusalOf(await used(), 'other device');

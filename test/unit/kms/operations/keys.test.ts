@@ -103,20 +103,117 @@ describe('CreateKey', () => {
   });
 
   it.each([
-    [{ KeySpec: 'RSA_2048', KeyUsage: 'SIGN_VERIFY' }, 'KeySpec RSA_2048'],
-    [{ KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' }, 'KeySpec HMAC_256'],
+    [{ KeySpec: 'ML_DSA_44', KeyUsage: 'SIGN_VERIFY' }, 'KeySpec ML_DSA_44'],
+    [{ KeySpec: 'ML_KEM_512', KeyUsage: 'ENCAPSULATE_DECAPSULATE' }, 'KeySpec ML_KEM_512'],
+    [{ KeySpec: 'SM2', KeyUsage: 'SIGN_VERIFY' }, 'KeySpec SM2'],
+    [
+      { KeySpec: 'ECC_NIST_EDWARDS25519', KeyUsage: 'SIGN_VERIFY' },
+      'KeySpec ECC_NIST_EDWARDS25519',
+    ],
+    [{ KeySpec: 'ECC_NIST_P256', KeyUsage: 'KEY_AGREEMENT' }, 'KeyUsage KEY_AGREEMENT'],
     [{ Origin: 'EXTERNAL' }, 'Origin EXTERNAL'],
     [{ Origin: 'AWS_CLOUDHSM', CustomKeyStoreId: 'cks-1' }, 'Origin AWS_CLOUDHSM'],
     [{ CustomKeyStoreId: 'cks-1' }, 'CustomKeyStoreId'],
     [{ XksKeyId: 'x' }, 'XksKeyId'],
     [{ MultiRegion: true }, 'MultiRegion'],
-    [{ Policy: '{}' }, 'Policy'],
-    [{ Tags: [{ TagKey: 'a', TagValue: 'b' }] }, 'Tags'],
   ])('says what it cannot do: %j', async (input, what) => {
     expect(await kms.error('CreateKey', input)).toBe(
       `UnsupportedOperationException: ${what} is not supported by this version.`,
     );
     expect(kms.store.records.size).toBe(0);
+  });
+
+  it.each([
+    [
+      'RSA_2048',
+      'ENCRYPT_DECRYPT',
+      { EncryptionAlgorithms: ['RSAES_OAEP_SHA_1', 'RSAES_OAEP_SHA_256'] },
+    ],
+    [
+      'RSA_3072',
+      'SIGN_VERIFY',
+      {
+        SigningAlgorithms: [
+          'RSASSA_PSS_SHA_256',
+          'RSASSA_PSS_SHA_384',
+          'RSASSA_PSS_SHA_512',
+          'RSASSA_PKCS1_V1_5_SHA_256',
+          'RSASSA_PKCS1_V1_5_SHA_384',
+          'RSASSA_PKCS1_V1_5_SHA_512',
+        ],
+      },
+    ],
+    ['ECC_NIST_P256', 'SIGN_VERIFY', { SigningAlgorithms: ['ECDSA_SHA_256'] }],
+    ['ECC_NIST_P384', 'SIGN_VERIFY', { SigningAlgorithms: ['ECDSA_SHA_384'] }],
+    ['ECC_NIST_P521', 'SIGN_VERIFY', { SigningAlgorithms: ['ECDSA_SHA_512'] }],
+    ['ECC_SECG_P256K1', 'SIGN_VERIFY', { SigningAlgorithms: ['ECDSA_SHA_256'] }],
+    ['HMAC_224', 'GENERATE_VERIFY_MAC', { MacAlgorithms: ['HMAC_SHA_224'] }],
+    ['HMAC_256', 'GENERATE_VERIFY_MAC', { MacAlgorithms: ['HMAC_SHA_256'] }],
+    ['HMAC_384', 'GENERATE_VERIFY_MAC', { MacAlgorithms: ['HMAC_SHA_384'] }],
+    ['HMAC_512', 'GENERATE_VERIFY_MAC', { MacAlgorithms: ['HMAC_SHA_512'] }],
+  ])('makes a key of spec %s for %s', async (KeySpec, KeyUsage, algorithms) => {
+    const { KeyMetadata } = await kms.ok('CreateKey', { KeySpec, KeyUsage });
+    expect(KeyMetadata).toEqual({
+      AWSAccountId: accountId,
+      KeyId: expect.any(String),
+      Arn: arnOf(KeyMetadata.KeyId),
+      CreationDate: kms.nowMs / 1000,
+      Enabled: true,
+      Description: '',
+      KeyUsage,
+      KeyState: 'Enabled',
+      Origin: 'AWS_KMS',
+      KeyManager: 'CUSTOMER',
+      CustomerMasterKeySpec: KeySpec,
+      KeySpec,
+      ...algorithms,
+      MultiRegion: false,
+    });
+    expect(await kms.ok('DescribeKey', { KeyId: KeyMetadata.KeyId })).toEqual({ KeyMetadata });
+    const record = JSON.parse(Buffer.from(kms.record(KeyMetadata.KeyId).record.body).toString());
+    const isAsymmetric = KeyUsage !== 'GENERATE_VERIFY_MAC';
+    expect(record.materials).toEqual([
+      {
+        materialId: expect.stringMatching(/^[0-9a-f]{64}$/),
+        keyToken: expect.any(String),
+        ...(isAsymmetric && { publicKey: expect.any(String) }),
+        createdAtMs: kms.nowMs,
+      },
+    ]);
+  });
+
+  it('stores tags and a policy', async () => {
+    const Policy = JSON.stringify({
+      Statement: { Effect: 'Allow', Principal: '*', Action: 'kms:*', Resource: '*' },
+    });
+    const Tags = [
+      { TagKey: 'b', TagValue: '' },
+      { TagKey: 'a', TagValue: 'Ω' },
+    ];
+    const KeyId = await kms.createKey({ Policy, Tags });
+    expect((await kms.ok('ListResourceTags', { KeyId })).Tags).toEqual(Tags.toReversed());
+    expect(await kms.ok('GetKeyPolicy', { KeyId })).toEqual({ Policy, PolicyName: 'default' });
+    expect(JSON.parse(kms.store.audit[0] ?? '').parameters).toEqual({
+      policy: Policy,
+      tags: [
+        { tagKey: 'b', tagValue: '' },
+        { tagKey: 'a', tagValue: 'Ω' },
+      ],
+    });
+  });
+
+  it('refuses a policy that would lock the account out, and one that is none', async () => {
+    const Policy = JSON.stringify({
+      Statement: [{ Effect: 'Allow', Principal: '*', Action: 'kms:Encrypt', Resource: '*' }],
+    });
+    expect(await kms.error('CreateKey', { Policy })).toBe(
+      'MalformedPolicyDocumentException: The new key policy will not allow you to update the key policy in the future.',
+    );
+    expect(await kms.error('CreateKey', { Policy: '{}' })).toMatch(
+      /^MalformedPolicyDocumentException: /,
+    );
+    expect(kms.store.records.size).toBe(0);
+    await kms.createKey({ Policy, BypassPolicyLockoutSafetyCheck: true });
   });
 
   it('writes its audit event in the transaction of the key, and only there', async () => {

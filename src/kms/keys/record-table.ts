@@ -1,0 +1,132 @@
+/**
+ * One table of one Region's records: reads them from the metadata store, checks their MACs, keeps them decoded.
+ *
+ * The cache follows the store's change sequence: a record is checked and decoded once per change, and no
+ * answer is older than the moment of the question.
+ */
+import type { Mac } from '../../keystore/key-store.ts';
+import { sealRecord, verifyRecord } from '../../keystore/record-mac.ts';
+import type { Soon } from '../../keystore/soon.ts';
+import type { Change, MetadataStore, StoredRecord, Table } from '../../store/metadata-store.ts';
+
+/** Where the records of a Region are. */
+export interface RecordSource {
+  readonly region: string;
+  readonly store: MetadataStore;
+  /** Of the Region's domain. */
+  readonly mac: Mac;
+  /** Decoded records kept of each table; the oldest go first. Default 100,000. */
+  readonly cacheCountMax?: number;
+}
+
+interface Kept<T> {
+  readonly value: T;
+  /** Of the record that it was decoded from; no other record has it. */
+  readonly mac: Uint8Array;
+}
+
+export class RecordTable<T extends object> {
+  readonly #table: Table;
+  readonly #store: MetadataStore;
+  readonly #mac: Mac;
+  readonly #decode: (record: StoredRecord) => T;
+  readonly #cacheCountMax: number;
+  readonly #kept = new Map<string, Kept<T>>();
+  /** Every change up to here is reflected in #kept. */
+  #sequence: number;
+  #refreshing: Promise<void> | undefined;
+
+  /** @param decode reads a record whose MAC was checked. @throws RecordIntegrityError */
+  constructor(
+    table: Table,
+    { store, mac, cacheCountMax = 100_000 }: RecordSource,
+    decode: (record: StoredRecord) => T,
+  ) {
+    this.#table = table;
+    this.#store = store;
+    this.#mac = mac;
+    this.#decode = decode;
+    this.#cacheCountMax = cacheCountMax;
+    this.#sequence = store.sequence();
+  }
+
+  /**
+   * What a record says, or undefined if there is none.
+   * @throws RecordIntegrityError (as a rejection), StoreUnavailableError
+   */
+  find(primaryKey: string): Soon<T | undefined> {
+    if (this.#store.sequence() === this.#sequence) {
+      const kept = this.#kept.get(primaryKey);
+      if (kept !== undefined) return kept.value;
+    }
+    return this.#load(primaryKey);
+  }
+
+  /** What the records say whose primary key begins with `prefix`, after `prefix` + `after`, in key order. */
+  async list(
+    prefix: string,
+    { after, limit }: { readonly after: string | undefined; readonly limit: number },
+  ): Promise<T[]> {
+    const from = after === undefined ? {} : { after: prefix + after };
+    const records = await this.#store.list(this.#table, { prefix, limit, ...from });
+    return Promise.all(records.map(async (record) => (await this.#check(record)).value));
+  }
+
+  /** The change that stores a body, with its MAC. @param version one more than the current one; 1 for a new record */
+  async put(key: string, version: number, body: Uint8Array): Promise<Change & { kind: 'put' }> {
+    const table = this.#table;
+    return { kind: 'put', ...(await sealRecord(this.#mac, { table, key, version, body })) };
+  }
+
+  /** The change that deletes a record. */
+  remove(key: string, version: number): Change {
+    return { kind: 'delete', table: this.#table, key, version };
+  }
+
+  async #load(primaryKey: string): Promise<T | undefined> {
+    await this.#refresh();
+    const kept = this.#kept.get(primaryKey);
+    if (kept !== undefined) return kept.value;
+    const sequence = this.#sequence;
+    const record = await this.#store.get(this.#table, primaryKey);
+    if (record === undefined) return undefined;
+    if (record.key !== primaryKey) throw new Error('the store answered another record');
+    const checked = await this.#check(record);
+    // A refresh while we read may have dropped this very record: then what we hold must not be kept.
+    if (this.#sequence === sequence) this.#keep(primaryKey, checked);
+    return checked.value;
+  }
+
+  async #check(record: StoredRecord): Promise<Kept<T>> {
+    await verifyRecord(this.#mac, record);
+    const kept = this.#kept.get(record.key);
+    if (kept !== undefined && Buffer.compare(kept.mac, record.mac) === 0) return kept;
+    return { value: this.#decode(record), mac: record.mac };
+  }
+
+  #keep(primaryKey: string, kept: Kept<T>): void {
+    this.#kept.set(primaryKey, kept);
+    if (this.#kept.size <= this.#cacheCountMax) return;
+    const [oldest] = this.#kept.keys();
+    if (oldest !== undefined) this.#kept.delete(oldest);
+  }
+
+  /** Drops what has changed up to at least the moment of the call. */
+  async #refresh(): Promise<void> {
+    while (this.#store.sequence() !== this.#sequence) {
+      this.#refreshing ??= this.#dropChanged().finally(() => {
+        this.#refreshing = undefined;
+      });
+      await this.#refreshing;
+    }
+  }
+
+  async #dropChanged(): Promise<void> {
+    const newest = this.#store.sequence();
+    const changes = await this.#store.changesSince(this.#sequence);
+    if (changes === undefined) this.#kept.clear();
+    else for (const { table, key } of changes) if (table === this.#table) this.#kept.delete(key);
+    // What was committed after `newest` may be among the changes; seeing it twice does no harm.
+    this.#sequence = newest;
+  }
+}
