@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The `strongroom` command. In a checkout it runs src/cli/main.ts as it is, installed it runs dist/cli/main.js.
- * This file alone must also parse on older Nodes: it is what tells their users what to do.
+ * This file and node-version.mjs must also parse on older Nodes: they tell their users what to do.
  */
 
 import { spawn } from 'node:child_process';
@@ -9,8 +9,8 @@ import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeTrouble } from './node-version.mjs';
 
-const oldestMajor = 24;
 const file = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Runs this command again under the Node that package.json pins, as if it had been started so. */
@@ -37,12 +37,12 @@ async function run() {
 }
 
 const pinned = file('../node_modules/.bin/node');
-if (Number.parseInt(process.versions.node, 10) >= oldestMajor) await run();
-else if (existsSync(pinned)) restartWith(pinned);
+const inCheckout = existsSync(file('../src/cli/main.ts'));
+const trouble = nodeTrouble();
+if (trouble === undefined) await run();
+else if (inCheckout && existsSync(pinned)) restartWith(pinned);
 else {
-  console.error(
-    `strongroom needs Node.js ${oldestMajor} or newer, and this is ${process.version}. ` +
-      'In a checkout, run npm ci: it installs the right one beside the code.',
-  );
+  const advice = ' In a checkout, npm ci installs the right one beside the code.';
+  console.error(inCheckout ? trouble + advice : trouble);
   process.exitCode = 1;
 }

@@ -1,52 +1,63 @@
 /**
- * The `strongroom` command: one table of subcommands, one place where trouble becomes an exit code.
+ * The `strongroom` command: one table of commands, one place where trouble becomes an exit code.
  */
-import { adminCommand } from './admin-command.ts';
-import { CommandError, EXIT, UsageError } from './exit.ts';
-import { SERVE_HELP } from './serve/options.ts';
+import { type Commands, dispatch } from './command.ts';
+import { CommandError, EXIT } from './exit.ts';
 
-interface Command {
-  readonly summary: string;
-  readonly help: string;
-  /** Resolves when the command is over. */
-  run(argv: readonly string[]): Promise<void>;
-}
-
-const COMMANDS: Readonly<Record<string, Command>> = {
-  serve: {
-    summary: 'start the key management service',
-    help: SERVE_HELP,
-    run: async (argv) => (await import('./serve/serve.ts')).serve(argv),
+const KEYS: Commands = {
+  list: {
+    summary: 'the KMS keys of an account in a Region',
+    load: async () => (await import('./keys/list.ts')).keysList,
   },
-  status: adminCommand('status', 'what a running service says of itself'),
-  stop: adminCommand('stop', 'stop a running service after its requests in flight'),
+  show: {
+    summary: 'one KMS key: metadata, aliases, tags, public key',
+    load: async () => (await import('./keys/show.ts')).keysShow,
+  },
+  create: {
+    summary: 'make a KMS key',
+    load: async () => (await import('./keys/create.ts')).keysCreate,
+  },
+  alias: {
+    summary: 'list, make, move or delete aliases',
+    load: async () => (await import('./keys/alias.ts')).keysAlias,
+  },
 };
 
-const HELP = `strongroom COMMAND [FLAGS]
+const STATUS = 'what a running service says of itself';
+const STOP = 'stop a running service after its requests in flight';
 
-${Object.entries(COMMANDS)
-  .map(([name, command]) => `  ${name.padEnd(8)} ${command.summary}`)
-  .join('\n')}
-
-strongroom COMMAND --help says more. This is a simulation of an HSM, not a validated module.
-`;
+const COMMANDS: Commands = {
+  serve: {
+    summary: 'start the key management service',
+    load: async () => (await import('./serve/serve.ts')).serveCommand,
+  },
+  status: {
+    summary: STATUS,
+    load: async () => (await import('./admin-command.ts')).adminCommand('status', STATUS),
+  },
+  stop: {
+    summary: STOP,
+    load: async () => (await import('./admin-command.ts')).adminCommand('stop', STOP),
+  },
+  keys: { summary: 'list, show, make and name KMS keys', commands: KEYS },
+  credentials: {
+    summary: 'print the access key of a data directory: a secret',
+    load: async () => (await import('./credentials.ts')).credentials,
+  },
+  doctor: {
+    summary: 'find out what is wrong: toolchain, files, device, store, clock, port',
+    load: async () => (await import('./doctor/doctor.ts')).doctor,
+  },
+};
 
 /** Runs one command line; sets process.exitCode and never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const [name, ...rest] = argv;
   try {
-    if (name === undefined || name === 'help' || name === '--help') {
-      process.stdout.write(HELP);
-      return;
-    }
-    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (command === undefined)
-      throw new UsageError(`there is no command '${name}'; strongroom --help lists them`);
-    if (rest.includes('--help')) {
-      process.stdout.write(command.help);
-      return;
-    }
-    await command.run(rest);
+    await dispatch(
+      ['strongroom'],
+      COMMANDS,
+      argv[0] === 'help' ? argv.slice(1).concat('--help') : argv,
+    );
   } catch (error) {
     if (error instanceof CommandError) {
       process.stderr.write(`strongroom: ${error.message}\n`);

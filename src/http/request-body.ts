@@ -61,10 +61,9 @@ export function readBody(
     chunks.push(chunk);
     if (length === expected) finish();
   });
-  request.on('end', () => finish());
-  const abort = (): void => {
+  if (expected === undefined) request.on('end', () => finish());
+  // Whatever goes wrong ends in this; errors are emitted only to those who listen.
+  request.on('close', () => {
     if (open) finish(new BodyAbortedError()); // every request closes: an error costs its stack
-  };
-  request.on('close', abort);
-  request.on('error', abort);
+  });
 }

@@ -6,9 +6,11 @@
  * handler that throws. Sizes, times and numbers of what a client may make us hold are bounded (HttpLimits).
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ServiceHandler, ServiceRequest, ServiceResponse } from '../api/transport.ts';
-import { healthBody, listenError } from './bind.ts';
+import { answerAtOnce, bodyTooLarge } from './at-once.ts';
+import { listenError } from './bind.ts';
 import { type Connection, Connections } from './connections.ts';
 import { parserRefusal, rawResponse, refusal } from './refusals.ts';
 import { BodyTooLargeError, contentLength, readBody } from './request-body.ts';
@@ -41,6 +43,16 @@ export const defaultLimits: HttpLimits = {
   pipelinedMax: 32,
 };
 
+/** What a server needs to speak TLS. Survives structured cloning, to reach the threads that do. */
+export interface TlsIdentity {
+  /** PEM: the server's certificate, then its intermediates. */
+  readonly certificate: string;
+  /** Its private key, PEM. */
+  readonly key: string;
+  /** 48 random bytes, the same for all threads of one port, so that any of them resumes a session. */
+  readonly ticketKeys: Uint8Array;
+}
+
 export interface HttpServerOptions {
   readonly handler: ServiceHandler;
   readonly host: string;
@@ -49,6 +61,8 @@ export interface HttpServerOptions {
   /** Share the port with other threads: after probeBind, see there. */
   readonly reusePort?: boolean;
   readonly limits?: Partial<HttpLimits>;
+  /** HTTPS, TLS 1.2 and newer; absent: HTTP. */
+  readonly tls?: TlsIdentity | undefined;
   /** Told of what the handler threw; the client sees KMSInternalException only. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -75,12 +89,12 @@ class AwsJsonServer implements HttpServer {
   #closing = false;
   #whenIdle: (() => void) | undefined;
 
-  constructor({ handler, limits, onFault }: HttpServerOptions) {
+  constructor({ handler, limits, onFault, tls }: HttpServerOptions) {
     this.#handler = handler;
     this.#limits = { ...defaultLimits, ...limits };
     this.#onFault = onFault ?? (() => undefined);
     const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs } = this.#limits;
-    this.#server = createServer({
+    const parserOptions = {
       maxHeaderSize: this.#limits.headerLengthMax,
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,
@@ -88,7 +102,18 @@ class AwsJsonServer implements HttpServer {
       connectionsCheckingInterval: Math.min(1_000, headersTimeoutMs, requestTimeoutMs),
       // Its own answer to a missing Host is not JSON; a signature has to cover the header anyway.
       requireHostHeader: false,
-    });
+    };
+    this.#server =
+      tls === undefined
+        ? createServer(parserOptions)
+        : createTlsServer({
+            ...parserOptions,
+            cert: tls.certificate,
+            key: tls.key,
+            ticketKeys: Buffer.from(tls.ticketKeys),
+            minVersion: 'TLSv1.2',
+            handshakeTimeout: headersTimeoutMs,
+          });
     this.#server.maxConnections = this.#limits.connectionsMax;
     this.#server.on('request', (request, response) => this.#request(request, response, false));
     this.#server.on('checkContinue', (request, response) => this.#request(request, response, true));
@@ -100,7 +125,7 @@ class AwsJsonServer implements HttpServer {
       ),
     );
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
-      this.#hangUp(socket, error.code === 'ECONNRESET' ? undefined : parserRefusal(error.code)),
+      this.#hangUp(socket, isOfParser(error) ? parserRefusal(error.code) : undefined),
     );
     this.#server.on('connect', (_, socket) =>
       this.#hangUp(socket, refusal('UnknownOperationException', undefined, 405)),
@@ -162,7 +187,8 @@ class AwsJsonServer implements HttpServer {
     }
     if (awaitsContinue) response.writeContinue();
     readBody(request, this.#limits.bodyLengthMax, (error, body) => {
-      if (error instanceof BodyTooLargeError) this.#refuse(request, response, this.#tooLarge());
+      if (error instanceof BodyTooLargeError)
+        this.#refuse(request, response, bodyTooLarge(this.#limits.bodyLengthMax));
       else if (error === undefined) void this.#serve(connection, request, response, body);
       // Else the client is gone: nobody is there to be answered.
     });
@@ -170,28 +196,13 @@ class AwsJsonServer implements HttpServer {
 
   /** The answer to a request that is not for the handler; it does not need the body. */
   #answerAtOnce(request: IncomingMessage, connection: Connection): ServiceResponse | undefined {
-    const { method, url = '' } = request;
-    const question = url.indexOf('?');
-    const path = question < 0 ? url : url.slice(0, question);
-    if (path === '/health' && (method === 'GET' || method === 'HEAD')) {
-      return { status: 200, headers: { 'Content-Type': 'application/json' }, body: healthBody() };
-    }
-    if (path !== '/') return refusal('UnknownOperationException', undefined, 404);
-    if (method !== 'POST') {
-      const answer = refusal('UnknownOperationException', undefined, 405);
-      return { ...answer, headers: { ...answer.headers, Allow: 'POST' } };
-    }
-    if (request.headers['x-amz-target'] === undefined) return refusal('UnknownOperationException');
-    if ((contentLength(request) ?? 0) > this.#limits.bodyLengthMax) return this.#tooLarge();
+    const { method = '', url = '' } = request;
+    const target = request.headers['x-amz-target'] as string | undefined;
+    const head = { method, url, target, bodyLength: contentLength(request) ?? 0 };
+    const answer = answerAtOnce(head, this.#limits.bodyLengthMax);
+    if (answer !== undefined) return answer;
     if (connection.inWork >= this.#limits.pipelinedMax) return refusal('ThrottlingException');
     return undefined;
-  }
-
-  #tooLarge(): ServiceResponse {
-    return refusal(
-      'RequestEntityTooLargeException',
-      `The request body is longer than ${this.#limits.bodyLengthMax} bytes.`,
-    );
   }
 
   async #serve(
@@ -204,7 +215,14 @@ class AwsJsonServer implements HttpServer {
     connection.inWork += 1;
     this.#inWork += 1;
     try {
-      const answer = await this.#handle(request, body);
+      let answer: ServiceResponse;
+      try {
+        answer = await this.#handler(serviceRequest(request, body));
+      } catch (error) {
+        // A handler that throws is a fault, also before its first await.
+        this.#onFault(error);
+        answer = refusal('KMSInternalException');
+      }
       this.#write(response, answer, this.#closing);
     } catch {
       request.socket.destroy();
@@ -212,16 +230,6 @@ class AwsJsonServer implements HttpServer {
       connection.answered();
       this.#inWork -= 1;
       if (this.#inWork === 0) this.#whenIdle?.();
-    }
-  }
-
-  /** The handler's answer; a handler that throws is a fault, also before its first await. */
-  async #handle(request: IncomingMessage, body: Uint8Array): Promise<ServiceResponse> {
-    try {
-      return await this.#handler(serviceRequest(request, body));
-    } catch (error) {
-      this.#onFault(error);
-      return refusal('KMSInternalException');
     }
   }
 
@@ -284,6 +292,11 @@ class AwsJsonServer implements HttpServer {
       });
     });
   }
+}
+
+/** Not what the connection or a TLS handshake failed with: then there is nobody to answer. */
+function isOfParser({ code = '' }: NodeJS.ErrnoException): boolean {
+  return code.startsWith('HPE_') || code.startsWith('ERR_HTTP_');
 }
 
 function serviceRequest(request: IncomingMessage, body: Uint8Array): ServiceRequest {

@@ -1,10 +1,12 @@
 /**
  * The only place that loads the addon, and the TypeScript face of what it exports.
  *
- * In a checkout and in an installed package it is build/Release/strongroom.node, two folders above this file.
+ * It is what was compiled here, build/Release/strongroom.node, or else the one that came with the package,
+ * prebuilds/<platform>-<arch>-<libc>/<interfaces>.node; both two folders above this file.
  */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 
 /** Numbers are return values (CKR_*) where a name says `rv`. */
 export interface NativeDeviceConfig {
@@ -62,20 +64,57 @@ export interface Addon {
   };
 }
 
-const file = fileURLToPath(new URL('../../build/Release/strongroom.node', import.meta.url));
+const root = join(import.meta.dirname, '..', '..');
+
+/** Node-API version the addon is compiled for (NAPI_VERSION in native/flags.gypi). */
+const NAPI_VERSION = 9;
+
+/** `linux-x64-glibc`: what machine code needs to run at all. */
+function platform(): string {
+  if (process.platform !== 'linux') return `${process.platform}-${process.arch}`;
+  // Without the network part, which may ask name servers, the report takes about a millisecond.
+  const report: { excludeNetwork?: boolean; getReport(): object } = process.report;
+  const before = report.excludeNetwork ?? false;
+  report.excludeNetwork = true;
+  const { header } = report.getReport() as { header: { glibcVersionRuntime?: string } };
+  report.excludeNetwork = before;
+  return `linux-${process.arch}-${header.glibcVersionRuntime === undefined ? 'musl' : 'glibc'}`;
+}
+
+/**
+ * Where the package keeps the addon for the running Node, there or not. Node-API is stable over Node's versions, and
+ * OpenSSL, which the addon takes from the node binary, over its own minor versions: `napi9-openssl3.node`.
+ */
+export function prebuildFile(): string {
+  const interfaces = `napi${NAPI_VERSION}-openssl${Number.parseInt(process.versions.openssl, 10)}`;
+  return join(root, 'prebuilds', platform(), `${interfaces}.node`);
+}
+
+/** The addon that is loaded: there, or where the package's would be. */
+export function addonFile(): { readonly file: string; readonly compiledHere: boolean } {
+  const built = join(root, 'build', 'Release', 'strongroom.node');
+  const compiledHere = existsSync(built);
+  return { file: compiledHere ? built : prebuildFile(), compiledHere };
+}
+
+/** @throws Error that says what to do when none is there or none loads. */
+function load(): Addon {
+  const { file } = addonFile();
+  try {
+    return createRequire(import.meta.url)(file) as Addon;
+  } catch (cause) {
+    throw new Error(
+      `the native addon ${file} could not be loaded. To compile it here (C++20 compiler, make, python3): ` +
+        `node ${join(root, 'scripts', 'build-addon.mjs')}`,
+      { cause },
+    );
+  }
+}
+
 let loaded: Addon | undefined;
 
-/** Loads the addon once per thread. Throws an Error that says what to do when it is not built. */
+/** Loads the addon once per thread. Throws an Error that says what to do when there is none. */
 export function loadAddon(): Addon {
-  if (loaded === undefined) {
-    try {
-      loaded = createRequire(import.meta.url)(file) as Addon;
-    } catch (cause) {
-      throw new Error(
-        `the native addon ${file} could not be loaded: npm run build:addon makes it`,
-        { cause },
-      );
-    }
-  }
+  loaded ??= load();
   return loaded;
 }

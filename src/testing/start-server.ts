@@ -1,70 +1,105 @@
 /**
- * A Strongroom server as a child process, for tests and demonstrations: started on a free port, ready when the
- * promise resolves, stopped or killed by its own process id.
+ * A Strongroom server as a child process: ready when the promise resolves, ended by its own process id, and never left
+ * behind by a process that ends.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { chooseNode } from './node.ts';
 
 export interface StartServerOptions {
-  readonly dataDirectory: string;
+  /** Keep nothing. Default: true, unless there is a dataDirectory. */
+  readonly ephemeral?: boolean;
+  /** Keep everything here. */
+  readonly dataDirectory?: string;
+  /** Default: a free one. */
+  readonly port?: number;
+  /** Default us-east-1; the first is `region`. */
+  readonly regions?: readonly string[];
   /** Further flags of `strongroom serve`. */
   readonly flags?: readonly string[];
   /** How long the server may take to be ready, ms. */
   readonly readyTimeoutMs?: number;
 }
 
-/** The JSON line that `strongroom serve` prints when it takes requests. */
-export interface ReadyLine {
+export interface AccessKey {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** What `strongroom serve` tells whoever started it: docs/operations.md, "Ready file". */
+export interface ReadyInfo {
   readonly event: 'ready';
   readonly endpoint: string;
   readonly port: number;
   readonly pid: number;
+  readonly region: string;
   readonly regions: readonly string[];
   readonly accountId: string;
-  readonly credentialsFile: string;
-  readonly dataDirectory: string;
+  readonly ephemeral: boolean;
+  readonly credentials: AccessKey;
+  readonly dataDirectory?: string;
+  readonly credentialsFile?: string;
+  readonly caFile?: string;
 }
 
 export interface StartedServer extends AsyncDisposable {
-  readonly ready: ReadyLine;
-  readonly process: ChildProcess;
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: AccessKey;
+  /** What AWS SDKs and the CLI find all that in: `Object.assign(process.env, server.environment)`. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly ready: ReadyInfo;
   /** Everything the server wrote to standard error so far. */
   stderr(): string;
   /** Asks it to finish what is in flight and waits for its end. @returns the exit code */
   stop(): Promise<number | null>;
-  /** kill -9, at once. */
+  /** kill -9, at once; disposing of it does the same. */
   kill(): Promise<void>;
 }
 
 const COMMAND = fileURLToPath(new URL('../../bin/strongroom.mjs', import.meta.url));
 const OUTPUT_BYTES_MAX = 1 << 20;
 
-/** @throws Error with the server's own words when it ends before it is ready. */
-export async function startServer(options: StartServerOptions): Promise<StartedServer> {
-  const flags = [
-    'serve',
-    '--port',
-    '0',
-    '--data-dir',
-    options.dataDirectory,
-    ...(options.flags ?? []),
-  ];
-  const child = spawn(process.execPath, [COMMAND, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const ended = once(child, 'exit');
+/** @throws TypeError for options that make no sense; Error with the server's own words when it ends before it is ready */
+export async function startServer(options: StartServerOptions = {}): Promise<StartedServer> {
+  // The channel brings the credentials here, and takes the server down when this process is gone.
+  const child = spawn(chooseNode(), [COMMAND, ...commandLine(options)], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  const killAtExit = (): void => void child.kill('SIGKILL');
+  process.once('exit', killAtExit);
+  const ended = new Promise<void>((resolve) => {
+    child.once('close', () => {
+      process.off('exit', killAtExit);
+      resolve();
+    });
+  });
   let stderr = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.resume();
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     if (stderr.length < OUTPUT_BYTES_MAX) stderr += text;
   });
-  const ready = await readyLine(child, options.readyTimeoutMs ?? 15_000, () => stderr);
+  const ready = await whenReady(child, options.readyTimeoutMs ?? 15_000, ended, () => stderr);
 
   const kill = async (): Promise<void> => {
     child.kill('SIGKILL');
     await ended;
   };
+  const { endpoint, region, credentials, caFile } = ready;
   return {
+    endpoint,
+    region,
+    credentials,
+    environment: {
+      AWS_ENDPOINT_URL_KMS: endpoint,
+      AWS_REGION: region,
+      AWS_DEFAULT_REGION: region,
+      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      // Node reads the second one at its start alone: for programs that are started from here.
+      ...(caFile !== undefined && { AWS_CA_BUNDLE: caFile, NODE_EXTRA_CA_CERTS: caFile }),
+    },
     ready,
-    process: child,
     stderr: () => stderr,
     async stop() {
       child.kill('SIGTERM');
@@ -76,30 +111,40 @@ export async function startServer(options: StartServerOptions): Promise<StartedS
   };
 }
 
-function readyLine(
+function commandLine(options: StartServerOptions): string[] {
+  const { dataDirectory, port = 0, regions = [], flags = [] } = options;
+  const { ephemeral = dataDirectory === undefined } = options;
+  if (ephemeral !== (dataDirectory === undefined))
+    throw new TypeError('a server is either ephemeral or has a dataDirectory');
+  const store = dataDirectory === undefined ? ['--ephemeral'] : ['--data-dir', dataDirectory];
+  const named = regions.flatMap((region) => ['--region', region]);
+  return ['serve', '--port', String(port), ...store, ...named, ...flags];
+}
+
+async function whenReady(
   child: ChildProcess,
   timeoutMs: number,
+  ended: Promise<void>,
   stderr: () => string,
-): Promise<ReadyLine> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    const fail = (what: string): void => {
-      clearTimeout(timer);
-      child.kill('SIGKILL');
-      reject(new Error(`the server ${what}; it wrote: ${stderr().trim() || '(nothing)'}`));
-    };
-    const timer = setTimeout(() => fail(`was not ready within ${timeoutMs} ms`), timeoutMs);
-    const onExit = (code: number | null, signal: string | null): void =>
-      fail(`ended with ${signal ?? `exit code ${code}`} before it was ready`);
-    child.once('exit', onExit);
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      if (text.length < OUTPUT_BYTES_MAX) text += chunk;
-      const line = text.split('\n').find((candidate) => candidate.startsWith('{"event":"ready"'));
-      if (line === undefined || !text.includes(`${line}\n`)) return;
-      clearTimeout(timer);
-      child.off('exit', onExit);
-      child.stdout?.removeAllListeners('data').resume();
-      resolve(JSON.parse(line) as ReadyLine);
+): Promise<ReadyInfo> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise<ReadyInfo>((resolve, reject) => {
+      const fail = (what: string): void =>
+        reject(new Error(`the server ${what}; it wrote: ${stderr().trim() || '(nothing)'}`));
+      timer = setTimeout(() => fail(`was not ready within ${timeoutMs} ms`), timeoutMs);
+      child.once('error', reject);
+      child.once('message', (ready) => resolve(ready as ReadyInfo));
+      // Its last words are all here by then.
+      void ended.then(() =>
+        fail(`ended with ${child.signalCode ?? `exit code ${child.exitCode}`} before it was ready`),
+      );
     });
-  });
+  } catch (error) {
+    child.kill('SIGKILL');
+    await ended;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
 }

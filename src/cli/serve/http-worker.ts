@@ -4,10 +4,13 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { attachDevice } from '../../link/in-process.ts';
+import type { StoreDescriptor } from '../../store/protocol.ts';
+import { openStoreClient } from '../../store/store-client.ts';
 import { type HttpThreadOptions, openHttpThread } from './http-thread.ts';
 
 export interface HttpWorkerData {
   readonly attachId: Uint8Array;
+  readonly store: StoreDescriptor;
   readonly thread: HttpThreadOptions;
 }
 
@@ -17,9 +20,9 @@ export type ToHttpWorker = { readonly kind: 'close'; readonly graceMs: number };
 
 if (parentPort === null) throw new Error('http-worker runs as a worker thread');
 const port = parentPort;
-const { attachId, thread: options } = workerData as HttpWorkerData;
+const { attachId, store, thread: options } = workerData as HttpWorkerData;
 const device = await attachDevice(attachId);
-const thread = await openHttpThread(device, options);
+const thread = await openHttpThread(device, openStoreClient(store), options);
 port.once('message', async ({ graceMs }: ToHttpWorker) => {
   await thread.close(graceMs);
   await device.close();

@@ -2,24 +2,33 @@
  * `strongroom serve`: its flags, their defaults and what is refused.
  */
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import type { DataOptions } from '../../server/foundation.ts';
+import {
+  DEFAULT_ACCOUNT_ID,
+  DEFAULT_REGION,
+  isAccountId,
+  isRegionName,
+} from '../../server/names.ts';
+import { integer, parseCommandLine } from '../arguments.ts';
 import { UsageError } from '../exit.ts';
+import { TLS_FLAGS, TLS_HELP, type TlsOptions, tlsOptions } from './tls-options.ts';
 
 export interface ServeOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly dataDirectory: string;
+  /** Undefined: ephemeral, in memory and gone at the end. */
+  readonly data: DataOptions | undefined;
   /** At least one; the first is the default that printed lines use. */
   readonly regions: readonly string[];
-  /** Undefined: the account the data directory has, 000000000000 in a new one. */
+  /** Undefined: the account there is, 000000000000 in a new place. */
   readonly accountId: string | undefined;
+  /** Undefined: HTTP. */
+  readonly tls: TlsOptions | undefined;
   /** HTTP threads. 1: the main thread serves. */
   readonly threads: number;
-  /** Written when ready, same text as the ready line. */
+  /** Written when ready, with the credentials; gone at the end. */
   readonly readyFile: string | undefined;
-  /** Where the security officer's PIN is handed to the operator at first boot, and read when a Region is added. */
-  readonly soPinFile: string;
   /** Any well-formed credentials are the root of account 000000000000. */
   readonly dev: boolean;
   /** Answers carry a Server-Timing header with the time per station. */
@@ -27,32 +36,36 @@ export interface ServeOptions {
 }
 
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
-export const DEV_ACCOUNT_ID = '000000000000';
 
 export const SERVE_HELP: string = `strongroom serve: start the key management service
 
   --data-dir DIR      where the service keeps everything        (./strongroom-data)
+  --ephemeral         keep everything in memory instead, and lose it at the end
   --host ADDRESS      address to listen on                      (127.0.0.1)
   --port N            port; 0 takes a free one                  (4599)
   --region NAME       a Region to serve; repeat for several     (us-east-1)
   --account ID        account of the first root credential      (000000000000)
   --threads N         HTTP threads                              (1)
-  --ready-file FILE   write the ready line there too
+${TLS_HELP}  --ready-file FILE   when ready, write endpoint and credentials there as JSON; removed at the end
   --so-pin-file FILE  the security officer's PIN: written once at first boot, read when a Region is added;
                       outside the data directory                (DIR.so-pin)
   --dev               accept any well-formed credentials as the root of account 000000000000;
                       loopback addresses only
   --server-timing     answers carry a Server-Timing header with the time per station
+
+Examples:
+  strongroom serve --data-dir /srv/strongroom --region eu-central-1
+  strongroom serve --tls --tls-name kms.example.test --host 0.0.0.0
+  strongroom serve --ephemeral --port 0 --ready-file ready.json
+
+Ends in order on SIGTERM, SIGINT and strongroom stop.
+Exit codes: 0 done, 1 failure with a message, 2 the command line is wrong, 3 the data directory is in use,
+4 it is refused, 5 the port is taken.
 `;
 
 /** @throws UsageError naming the flag and what it takes. */
 export function parseServeOptions(argv: readonly string[]): ServeOptions {
-  let values: ReturnType<typeof parse>;
-  try {
-    values = parse(argv);
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const values = parse(argv);
   const dev = values.dev ?? false;
   const host = values.host ?? '127.0.0.1';
   if (host === '') throw new UsageError('--host takes an address or a host name');
@@ -62,60 +75,75 @@ export function parseServeOptions(argv: readonly string[]): ServeOptions {
     );
   }
   const accountId = values.account;
-  if (accountId !== undefined && !/^\d{12}$/.test(accountId))
+  if (accountId !== undefined && !isAccountId(accountId))
     throw new UsageError(`--account takes 12 digits, not '${accountId}'`);
-  if (dev && accountId !== undefined && accountId !== DEV_ACCOUNT_ID) {
-    throw new UsageError(`--dev serves account ${DEV_ACCOUNT_ID} only: leave --account out`);
+  if (dev && accountId !== undefined && accountId !== DEFAULT_ACCOUNT_ID) {
+    throw new UsageError(`--dev serves account ${DEFAULT_ACCOUNT_ID} only: leave --account out`);
   }
-  const regions = values.region ?? ['us-east-1'];
+  const regions = values.region ?? [DEFAULT_REGION];
   for (const region of regions) {
-    if (!/^[a-z]{2,}(-[a-z]+)+-\d{1,2}$/.test(region)) {
+    if (!isRegionName(region)) {
       throw new UsageError(`--region takes a Region such as us-east-1, not '${region}'`);
     }
-  }
-  if (values['data-dir'] === '') throw new UsageError('--data-dir takes a directory');
-  const dataDirectory = resolve(values['data-dir'] ?? 'strongroom-data');
-  const soPinFile = resolve(values['so-pin-file'] ?? `${dataDirectory}.so-pin`);
-  if (soPinFile.startsWith(`${dataDirectory}/`)) {
-    throw new UsageError(
-      '--so-pin-file has to be outside the data directory: the service does not keep that PIN',
-    );
   }
   return {
     host,
     port: integer('--port', values.port ?? '4599', 0, 65535),
-    dataDirectory,
+    data: dataOptions(values),
     regions: [...new Set(regions)],
     accountId,
+    tls: tlsOptions(values),
     threads: integer('--threads', values.threads ?? '1', 1, 64),
-    readyFile: values['ready-file'] === undefined ? undefined : resolve(values['ready-file']),
-    soPinFile,
+    readyFile: fileOption('--ready-file', values['ready-file']),
     dev,
     serverTiming: values['server-timing'] ?? false,
   };
 }
 
+function dataOptions(values: ReturnType<typeof parse>): DataOptions | undefined {
+  const { 'data-dir': named, 'so-pin-file': pinFile } = values;
+  if (values.ephemeral) {
+    if (named !== undefined || pinFile !== undefined)
+      throw new UsageError('--ephemeral keeps nothing: leave --data-dir and --so-pin-file out');
+    return undefined;
+  }
+  if (named === '') throw new UsageError('--data-dir takes a directory');
+  const directory = resolve(named ?? 'strongroom-data');
+  const soPinFile = resolve(pinFile ?? `${directory}.so-pin`);
+  if (soPinFile.startsWith(`${directory}/`)) {
+    throw new UsageError(
+      '--so-pin-file has to be outside the data directory: the service does not keep that PIN',
+    );
+  }
+  return { directory, soPinFile };
+}
+
 function parse(argv: readonly string[]): {
   'data-dir'?: string;
+  ephemeral?: boolean;
   host?: string;
   port?: string;
   region?: string[];
   account?: string;
+  tls?: boolean;
+  'tls-name'?: string[];
+  'tls-cert'?: string;
+  'tls-key'?: string;
   threads?: string;
   'ready-file'?: string;
   'so-pin-file'?: string;
   dev?: boolean;
   'server-timing'?: boolean;
 } {
-  return parseArgs({
-    args: [...argv],
-    strict: true,
+  return parseCommandLine(argv, {
     options: {
       'data-dir': { type: 'string' },
+      ephemeral: { type: 'boolean' },
       host: { type: 'string' },
       port: { type: 'string' },
       region: { type: 'string', multiple: true },
       account: { type: 'string' },
+      ...TLS_FLAGS,
       threads: { type: 'string' },
       'ready-file': { type: 'string' },
       'so-pin-file': { type: 'string' },
@@ -125,10 +153,7 @@ function parse(argv: readonly string[]): {
   }).values;
 }
 
-function integer(flag: string, text: string, min: number, max: number): number {
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max)) {
-    throw new UsageError(`${flag} takes a whole number from ${min} to ${max}, not '${text}'`);
-  }
-  return value;
+function fileOption(flag: string, value: string | undefined): string | undefined {
+  if (value === '') throw new UsageError(`${flag} takes a file`);
+  return value === undefined ? undefined : resolve(value);
 }

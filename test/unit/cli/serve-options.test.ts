@@ -8,12 +8,14 @@ describe('serve options', () => {
     expect(parseServeOptions([])).toEqual({
       host: '127.0.0.1',
       port: 4599,
-      dataDirectory: resolve('strongroom-data'),
+      data: {
+        directory: resolve('strongroom-data'),
+        soPinFile: resolve('strongroom-data.so-pin'),
+      },
       regions: ['us-east-1'],
       accountId: undefined,
       threads: 1,
       readyFile: undefined,
-      soPinFile: resolve('strongroom-data.so-pin'),
       dev: false,
       serverTiming: false,
     });
@@ -32,7 +34,12 @@ describe('serve options', () => {
       threads: 2,
     });
     expect(options.readyFile).toBe(resolve('r'));
-    expect(options.soPinFile).toBe(resolve('s'));
+    expect(options.data).toEqual({ directory: resolve('d'), soPinFile: resolve('s') });
+  });
+
+  it('keeps nothing when ephemeral', () => {
+    const options = parseServeOptions(['--ephemeral', '--account', '111122223333']);
+    expect(options).toMatchObject({ data: undefined, accountId: '111122223333' });
   });
 
   it.each([
@@ -47,6 +54,9 @@ describe('serve options', () => {
     ['--region mars', /--region takes a Region/],
     ['--data-dir d --so-pin-file d/pin', /outside the data directory/],
     ['--data-dir ', /--data-dir takes a directory/],
+    ['--ephemeral --data-dir d', /--ephemeral keeps nothing/],
+    ['--ephemeral --so-pin-file d', /--ephemeral keeps nothing/],
+    ['--ready-file ', /--ready-file takes a file/],
     ['--colour', /colour/],
     ['extra', /extra/],
   ])('refuses %s', (line, message) => {

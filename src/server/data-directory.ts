@@ -9,6 +9,8 @@ export interface DataDirectory {
   /** First boot builds the device here and renames it to `hsm`, so that a half-made one is never opened. */
   readonly hsmPartial: string;
   readonly credentials: string;
+  /** With TLS by a local authority: src/server/tls/local.ts. */
+  readonly tls: string;
 }
 
 export interface HsmDirectory {
@@ -22,6 +24,7 @@ export const dataDirectory = (root: string): DataDirectory => ({
   hsm: join(root, 'hsm'),
   hsmPartial: join(root, 'hsm.partial'),
   credentials: join(root, 'credentials'),
+  tls: join(root, 'tls'),
 });
 
 export const hsmDirectory = (root: string): HsmDirectory => ({

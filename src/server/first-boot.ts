@@ -1,8 +1,7 @@
 /**
- * First boot: makes the device with its PINs and Regions, and the root credential. Everything of the device is built
- * beside its final place and renamed there when complete, so a start that was cut off begins again.
+ * First boot of a data directory: makes the device with its PINs and Regions, beside its final place, and renames it
+ * there when complete, so a start that was cut off begins again.
  */
-import { randomInt } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -15,16 +14,13 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Device, Slot } from '../../hsm/index.ts';
-import { provisionRegion } from '../../keystore/provision.ts';
-import { openDevice } from '../../link/in-process.ts';
-import { dataFiles, makeDirectory, syncDirectory } from '../../store/data-directory.ts';
-import { CommandError, EXIT } from '../exit.ts';
+import type { Device, Slot } from '../hsm/index.ts';
+import { provisionRegion } from '../keystore/provision.ts';
+import { openDevice } from '../link/in-process.ts';
+import { dataFiles, makeDirectory, syncDirectory } from '../store/data-directory.ts';
 import { type DataDirectory, type HsmDirectory, hsmDirectory } from './data-directory.ts';
-
-const PIN_DIGITS = 16;
-const TOKEN_LABEL = 'strongroom';
-const SLOT_COUNT = 1;
+import { StartError } from './start-error.ts';
+import { makeToken, onlySlot, SLOT_COUNT, type TokenPins } from './token.ts';
 
 export interface FirstBootOptions {
   readonly regions: readonly string[];
@@ -32,7 +28,7 @@ export interface FirstBootOptions {
   readonly soPinFile: string;
 }
 
-/** Makes the device unless it is there. @returns whether it was made now. @throws CommandError, CkrError */
+/** Makes the device unless it is there. @returns whether it was made now. @throws StartError, CkrError */
 export async function makeDevice(
   directory: DataDirectory,
   options: FirstBootOptions,
@@ -45,21 +41,13 @@ export async function makeDevice(
   rmSync(directory.hsmPartial, { recursive: true, force: true });
   mkdirSync(directory.hsmPartial, { mode: 0o700 });
   const hsm = hsmDirectory(directory.hsmPartial);
-  const [soPin, userPin] = [newPin(), newPin()];
+  let pins: TokenPins;
   {
     await using device = await openHsm(hsm, true);
-    const slot = await onlySlot(device);
-    await slot.initToken(soPin, TOKEN_LABEL);
-    {
-      await using session = await slot.openSession({ readWrite: true });
-      await session.login('so', soPin);
-      await session.initPin(userPin);
-      await session.logout();
-    }
-    for (const region of options.regions) await provisionRegion({ slot, soPin, userPin, region });
+    pins = await makeToken(await onlySlot(device), options.regions);
   }
-  writePrivateFile(hsm.userPin, userPin, 'wx');
-  handOverSoPin(options.soPinFile, soPin);
+  writePrivateFile(hsm.userPin, pins.userPin, 'wx');
+  handOverSoPin(options.soPinFile, pins.soPin);
   syncDirectory(directory.hsmPartial);
   renameSync(directory.hsmPartial, directory.hsm);
   syncDirectory(directory.root);
@@ -70,14 +58,14 @@ export async function makeDevice(
 function refuseLostDevice({ root, hsm }: DataDirectory): void {
   for (const name of [dataFiles.database, dataFiles.head]) {
     if (!existsSync(join(root, name))) continue;
-    throw new CommandError(
+    throw new StartError(
       `${hsm} is missing, but ${name} of its keys is there. Restore the data directory from a copy`,
-      EXIT.dataDirectoryRefused,
+      'REFUSED',
     );
   }
 }
 
-/** Makes Regions that the device does not have yet. Needs the SO PIN. @throws CommandError, CkrError */
+/** Makes Regions that the device does not have yet. Needs the SO PIN. @throws StartError, CkrError */
 export async function addRegions(
   slot: Slot,
   regions: readonly string[],
@@ -88,8 +76,9 @@ export async function addRegions(
   try {
     soPin = readPin(soPinFile);
   } catch {
-    throw new CommandError(
-      `${regions.join(', ')}: a new Region needs the security officer, whose PIN is not in ${soPinFile}; name its file with --so-pin-file`,
+    throw new StartError(
+      `${regions.join(', ')}: a Region that is new, or that an older version made, needs the security officer, whose PIN is not in ${soPinFile}; name its file with --so-pin-file`,
+      'FAILED',
     );
   }
   for (const region of regions) await provisionRegion({ slot, soPin, userPin, region });
@@ -105,31 +94,19 @@ export function openHsm(hsm: HsmDirectory, create: boolean): Promise<Device> {
   });
 }
 
-/** The one slot the service uses. */
-export async function onlySlot(device: Device): Promise<Slot> {
-  const [slot] = await device.slots();
-  if (slot === undefined)
-    throw new CommandError('the device has no slot', EXIT.dataDirectoryRefused);
-  return slot;
-}
-
-/** A PIN file's content. @throws CommandError naming the file that has none: a try with it would count */
+/** A PIN file's content. @throws StartError naming the file that has none: a try with it would count */
 export function readPin(file: string): string {
   let pin: string;
   try {
     pin = readFileSync(file, 'utf8').trim();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError(`${file} cannot be read: ${reason}`, EXIT.dataDirectoryRefused, {
+    throw new StartError(`${file} cannot be read: ${reason}`, 'REFUSED', {
       cause,
     });
   }
-  if (pin === '') throw new CommandError(`${file} holds no PIN`, EXIT.dataDirectoryRefused);
+  if (pin === '') throw new StartError(`${file} holds no PIN`, 'REFUSED');
   return pin;
-}
-
-function newPin(): string {
-  return Array.from({ length: PIN_DIGITS }, () => randomInt(10)).join('');
 }
 
 /** A PIN left by a first boot that was cut off opens nothing: this one takes its place. */
@@ -139,11 +116,9 @@ function handOverSoPin(file: string, soPin: string): void {
     writePrivateFile(file, soPin, 'w');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError(
-      `the security officer's PIN cannot be written: ${reason}`,
-      EXIT.failure,
-      { cause },
-    );
+    throw new StartError(`the security officer's PIN cannot be written: ${reason}`, 'FAILED', {
+      cause,
+    });
   }
 }
 

@@ -1,0 +1,80 @@
+/**
+ * The HTTP threads of a server: the main thread alone, or workers that share its port, its device and its store.
+ */
+import { Worker } from 'node:worker_threads';
+import { probeBind } from '../../http/bind.ts';
+import type { Foundation } from '../../server/foundation.ts';
+import { workerUrl } from '../../store/worker-url.ts';
+import { type HttpThreadOptions, openHttpThread } from './http-thread.ts';
+import type { FromHttpWorker, HttpWorkerData, ToHttpWorker } from './http-worker.ts';
+
+/** How long requests in flight may take to finish at the end, ms. */
+const GRACE_MS = 10_000;
+
+export interface HttpThreadsOptions {
+  /** 1: the calling thread serves. */
+  readonly count: number;
+  readonly thread: Omit<HttpThreadOptions, 'reusePort'>;
+  readonly foundation: Foundation;
+  /** What is opened goes here; it closes before the foundation. */
+  readonly parts: AsyncDisposableStack;
+  /** A thread ended that was not told to. */
+  readonly onLost: () => void;
+}
+
+/** Opens the threads. @returns the port they listen on */
+export async function openHttpThreads(options: HttpThreadsOptions): Promise<number> {
+  const { count, thread, foundation, parts } = options;
+  if (count > 1) return openWorkers(options);
+  const store = foundation.openStore();
+  const http = await openHttpThread(foundation.device, store, { ...thread, reusePort: false });
+  parts.defer(() => http.close(GRACE_MS));
+  return http.port;
+}
+
+async function openWorkers({
+  count,
+  thread,
+  foundation,
+  parts,
+  onLost,
+}: HttpThreadsOptions): Promise<number> {
+  const port = await probeBind(thread.host, thread.port);
+  for (let index = 0; index < count; index += 1) {
+    const store = foundation.connect();
+    const data: HttpWorkerData = {
+      attachId: foundation.device.attachId,
+      store,
+      thread: { ...thread, port, reusePort: true },
+    };
+    const worker = new Worker(workerUrl('./http-worker', import.meta.url), {
+      name: `http-${index}`,
+      workerData: data,
+      transferList: [store.port],
+    });
+    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    let told = false;
+    void ended.then(() => {
+      if (!told) onLost();
+    });
+    await workerReady(worker, ended);
+    worker.on('error', (error) => process.stderr.write(`an HTTP thread ended: ${error.message}\n`));
+    parts.defer(async () => {
+      told = true;
+      worker.postMessage({ kind: 'close', graceMs: GRACE_MS } satisfies ToHttpWorker);
+      await ended;
+    });
+  }
+  return port;
+}
+
+function workerReady(worker: Worker, ended: Promise<void>): Promise<FromHttpWorker> {
+  return new Promise((resolve, reject) => {
+    worker.once('error', reject);
+    void ended.then(() => reject(new Error('an HTTP thread ended before it was ready')));
+    worker.once('message', (message: FromHttpWorker) => {
+      worker.off('error', reject);
+      resolve(message);
+    });
+  });
+}

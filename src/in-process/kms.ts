@@ -1,0 +1,114 @@
+/**
+ * A KMS of one's own inside a process: for tests, and for programs that want no server beside them.
+ */
+import type { AccessKey } from '../access/principal.ts';
+import type { Clock } from '../clock/clock.ts';
+import { type FoundationOptions, openEphemeral, openKept } from '../server/foundation.ts';
+import { faultText, openKms } from '../server/kms.ts';
+import { DEFAULT_REGION, isAccountId, isRegionName } from '../server/names.ts';
+import { InProcessHandler } from './handler.ts';
+
+/** A fault of the KMS's own. Never holds plaintext, ciphertext or key material. */
+export interface InProcessFault {
+  readonly requestId: string;
+  readonly operation: string | undefined;
+  readonly error: unknown;
+}
+
+export interface InProcessOptions {
+  /** Keep nothing: store and device live in memory. Either this or `dataDirectory`. */
+  readonly ephemeral?: boolean;
+  /** Keep everything here, as `strongroom serve --data-dir` does; one owner at a time. */
+  readonly dataDirectory?: string;
+  /** Where the security officer's PIN is written at first boot, and read when a Region is added. Default `<dataDirectory>.so-pin`. */
+  readonly soPinFile?: string;
+  /** Default us-east-1; the first is the one of clientConfig. */
+  readonly regions?: readonly string[];
+  /** 12 digits. Default: the account of the data directory, 000000000000 in a new one. */
+  readonly account?: string;
+  /** Dates of keys; a DomainClock can be moved. Default: the machine's clock. */
+  readonly domainClock?: Clock;
+  /** Told of what would be a server's log of its own faults. Default: a process warning. */
+  readonly onFault?: (fault: InProcessFault) => void;
+}
+
+/** What an SDK client is made with. */
+export interface InProcessClientConfig {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: AccessKey;
+  readonly requestHandler: InProcessHandler;
+}
+
+export interface InProcessKms extends AsyncDisposable {
+  readonly requestHandler: InProcessHandler;
+  /** A name that never resolves (RFC 6761): a client without the handler goes nowhere. */
+  readonly endpoint: string;
+  readonly region: string;
+  readonly regions: readonly string[];
+  readonly accountId: string;
+  /** The account root's. */
+  readonly credentials: AccessKey;
+  /** `new KMSClient({ ...kms.clientConfig })` */
+  readonly clientConfig: InProcessClientConfig;
+  /** Waits for what is under way, then closes everything. Calls after it are refused. Idempotent. */
+  close(): Promise<void>;
+}
+
+const ENDPOINT = 'http://in-process.invalid';
+
+/**
+ * Opens a KMS. In memory it takes a few milliseconds; any number stand side by side and know nothing of each other.
+ * @throws TypeError for options that make no sense; StartError, DataDirectoryError, CkrError
+ */
+export async function createInProcessKms(options: InProcessOptions): Promise<InProcessKms> {
+  const { ephemeral = false, dataDirectory, soPinFile, account, domainClock } = options;
+  const { onFault = (fault) => process.emitWarning(faultText(fault), 'StrongroomFault') } = options;
+  const regions = [...new Set(options.regions ?? [DEFAULT_REGION])];
+  const [region] = regions;
+  if (region === undefined || !regions.every(isRegionName))
+    throw new TypeError('regions takes at least one Region such as us-east-1, and nothing else');
+  if (account !== undefined && !isAccountId(account))
+    throw new TypeError('account takes 12 digits');
+  if (ephemeral === (dataDirectory !== undefined) || (ephemeral && soPinFile !== undefined))
+    throw new TypeError('an in-process KMS is either ephemeral or has a dataDirectory');
+
+  await using opened = new AsyncDisposableStack();
+  const wanted: FoundationOptions = { regions, accountId: account, dev: false };
+  const foundation = opened.use(
+    dataDirectory === undefined
+      ? await openEphemeral(wanted)
+      : await openKept(
+          { directory: dataDirectory, soPinFile: soPinFile ?? `${dataDirectory}.so-pin` },
+          wanted,
+        ),
+  );
+  const { device, userPin, credential } = foundation;
+  const kms = opened.use(
+    await openKms(
+      { regions, credential, dev: false, userPin, serverTiming: false },
+      { device, store: foundation.openStore(), ...(domainClock && { domainClock }), onFault },
+    ),
+  );
+  const requestHandler = new InProcessHandler(kms.handler);
+  opened.defer(() => requestHandler.close());
+  const parts = opened.move();
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= parts.disposeAsync();
+    return closing;
+  };
+  const { accessKeyId, secretAccessKey, accountId } = credential;
+  const credentials = { accessKeyId, secretAccessKey };
+  return {
+    requestHandler,
+    endpoint: ENDPOINT,
+    region,
+    regions,
+    accountId,
+    credentials,
+    clientConfig: { endpoint: ENDPOINT, region, credentials, requestHandler },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * A KMS over a device and a store: its Regions opened, its callers known, and one handler for any transport.
+ */
+import { CredentialStore } from '../access/credential-store.ts';
+import type { RootCredential } from '../access/credentials-file.ts';
+import { devAuthenticator } from '../access/dev-authenticator.ts';
+import type { Authenticator } from '../access/principal.ts';
+import { sigV4Authenticator } from '../access/sigv4.ts';
+import type { ServiceHandler } from '../api/transport.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
+import { type Clock, wallClock } from '../clock/clock.ts';
+import type { Device } from '../hsm/index.ts';
+import { RegionDomain } from '../keystore/region-domain.ts';
+import { createKmsService, type Fault, type RegionParts } from '../kms/service.ts';
+import type { MetadataStore } from '../store/metadata-store.ts';
+import { onlySlot } from './token.ts';
+
+/** What a KMS is told, the same for each thread that runs one; survives structured cloning. */
+export interface KmsSettings {
+  /** At least one. Each is in the device already. */
+  readonly regions: readonly string[];
+  /** Whose signatures are taken. */
+  readonly credential: RootCredential;
+  /** Signatures are not checked: whoever sends one is that root. */
+  readonly dev: boolean;
+  readonly userPin: string;
+  /** Answers carry a Server-Timing header. */
+  readonly serverTiming: boolean;
+}
+
+export interface KmsParts {
+  readonly device: Device;
+  /** Closed with the KMS. */
+  readonly store: MetadataStore & AuditLog;
+  /** Dates of keys. Default: the machine's clock. */
+  readonly domainClock?: Clock;
+  readonly onFault: (fault: Fault) => void;
+}
+
+export interface Kms extends AsyncDisposable {
+  readonly handler: ServiceHandler;
+}
+
+/** @throws CkrError, DomainError, RecordIntegrityError, StoreUnavailableError; the store is closed then */
+export async function openKms(
+  settings: KmsSettings,
+  { device, store, domainClock = wallClock, onFault }: KmsParts,
+): Promise<Kms> {
+  const { regions: names, userPin, serverTiming } = settings;
+  await using opened = new AsyncDisposableStack();
+  opened.use(store);
+  const slot = await onlySlot(device);
+  const regions = new Map<string, RegionParts>();
+  for (const region of names) {
+    const domain = opened.use(await RegionDomain.open({ slot, userPin, region, store }));
+    regions.set(region, { keyStore: domain, mac: domain.recordMac, store });
+  }
+  const handler = createKmsService({
+    authenticate: authenticator(settings),
+    regions,
+    audit: store,
+    domainClock,
+    serverTiming,
+    onFault,
+  });
+  const parts = opened.move();
+  return { handler, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
+
+/** A fault in words, for a log. */
+export function faultText({ requestId, operation, error }: Fault): string {
+  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return `fault in ${operation ?? 'a request'} ${requestId}: ${what}`;
+}
+
+function authenticator({ regions: names, credential, dev }: KmsSettings): Authenticator {
+  const regions = new Set(names);
+  if (dev) return devAuthenticator({ accountId: credential.accountId, regions });
+  const credentials = new CredentialStore();
+  credentials.addRoot(credential.accountId, credential);
+  return sigV4Authenticator({ credentials, regions, clock: wallClock });
+}
