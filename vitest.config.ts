@@ -22,7 +22,9 @@ const timeoutsMs = {
   vectors: 120 * second,
   fault: 60 * second,
   property: 60 * second,
+  matrix: 120 * second,
   e2e: 60 * second,
+  clients: 120 * second,
 };
 
 export default defineConfig({

@@ -24,7 +24,6 @@ import {
   EncryptCommand,
   KMSClient,
 } from '@aws-sdk/client-kms';
-import { readCredentials } from '../src/testing/credentials.ts';
 import { type StartedServer, startServer } from '../src/testing/start-server.ts';
 import { stationTable, watchStations } from './stations.ts';
 
@@ -43,7 +42,7 @@ function clients(server: StartedServer) {
   const shared = {
     endpoint: server.ready.endpoint,
     region: server.ready.regions[0] ?? 'us-east-1',
-    credentials: readCredentials(server.ready.credentialsFile),
+    credentials: server.credentials,
   };
   const kms = new KMSClient(shared);
   const seen = watchStations(kms);
