@@ -19,7 +19,12 @@ const stamp = join(directory, 'build', 'bench.stamp');
 function sources() {
   const own = readdirSync(directory).filter((name) => /\.(cc|h|gyp|mjs)$/.test(name));
   const token = nativeFiles('.cc', '.h').filter((path) => /^native\/(cryptoki|token)\//.test(path));
-  return [...own.map((name) => join('bench', 'native', name)), 'native/flags.gypi', ...token];
+  return [
+    ...own.map((name) => join('bench', 'native', name)),
+    'native/flags.gypi',
+    'native/secp256k1.gypi',
+    ...token,
+  ];
 }
 
 function isFresh(text) {

@@ -12,10 +12,12 @@ import { parseArgs } from 'node:util';
 import { buildAddons } from './build.mjs';
 import { aesGcmCases } from './cases/aes-gcm.ts';
 import { deriveSealCases } from './cases/derive-seal.ts';
+import { ecdsaCases } from './cases/ecdsa.ts';
 import { encryptOverHttp, name as httpName } from './cases/encrypt-over-http.ts';
 import { hmacCases } from './cases/hmac.ts';
 import { C_LOOP, NODE, SYNC } from './cases/names.ts';
 import { randomCases } from './cases/random.ts';
+import { rsaCases } from './cases/rsa.ts';
 import { caseTable, goalLine, machineLines, speed } from './report.ts';
 import { measure } from './runner.ts';
 import { openSubjects } from './subjects.ts';
@@ -23,6 +25,9 @@ import { openSubjects } from './subjects.ts';
 const goals = [
   { case: 'AES-GCM seal 256 B', atLeast: 8 },
   { case: 'HMAC-SHA-256 32 B', atLeast: 5 },
+  { case: 'ECDSA P-256 sign', atLeast: 1.15 },
+  { case: 'ECDSA secp256k1 sign', atLeast: 5 },
+  { case: 'RSA-2048 PSS verify', atLeast: 1.3 },
 ];
 const httpGoal = 0.4;
 
@@ -55,7 +60,7 @@ async function run(): Promise<void> {
   }
 
   await using subjects = await openSubjects(addon);
-  const makers = [aesGcmCases, hmacCases, randomCases, deriveSealCases];
+  const makers = [aesGcmCases, hmacCases, randomCases, deriveSealCases, ecdsaCases, rsaCases];
   const all = makers.flatMap((make) => make(subjects));
   const cases = all.filter(({ name }) => wanted(name));
   if (cases.length === 0 && !wanted(httpName))
@@ -65,8 +70,7 @@ async function run(): Promise<void> {
 
   const results: (string | undefined)[] = [];
   for (const benchCase of cases) {
-    const { threadNanoseconds } = subjects.loops;
-    const options = { rounds, sliceMs: quick ? 5 : 40, threadNanoseconds };
+    const options = { rounds, sliceMs: quick ? 5 : 40, processor: subjects.loops };
     const measurements = await measure(benchCase, options);
     print(`${caseTable(benchCase.name, measurements, { floor: C_LOOP, reference: NODE })}\n`);
     const goal = goals.find((candidate) => candidate.case === benchCase.name);

@@ -15,7 +15,6 @@ import { encodeMechanism } from '../src/hsm/mechanisms.ts';
 import {
   blobAdditionalData,
   blobHeader,
-  blobHeaderTemplate,
   encodeBlob,
   parseBlob,
 } from '../src/kms/ciphertext-blob.ts';
@@ -35,12 +34,11 @@ async function steps(): Promise<Record<string, () => unknown>> {
   const authenticate = sigV4Authenticator({ credentials: store, regions, clock: wallClock });
 
   const input = parseInput('Encrypt', request.body);
-  const template = blobHeaderTemplate({
+  const header = blobHeader({
     accountId: '000000000000',
     keyId,
     materialId: '5e'.repeat(32),
   });
-  const header = blobHeader(template, 256);
   const sealed = { nonce: pattern(28, 1), tag: pattern(16, 2), ciphertext: pattern(256, 3) };
   const blob = encodeBlob(header, sealed);
   const output = { CiphertextBlob: blob, KeyId: keyId, EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' };
@@ -51,7 +49,7 @@ async function steps(): Promise<Record<string, () => unknown>> {
     'SigV4, verify': () => authenticate(request),
     'JSON, parse and validate': () => parseInput('Encrypt', request.body),
     'encryption context, canonical': () => canonicalContext(input.EncryptionContext),
-    'blob, header and additional data': () => blobAdditionalData(blobHeader(template, 256), aad),
+    'blob, additional data': () => blobAdditionalData(header, aad),
     'blob, encode': () => encodeBlob(header, sealed),
     'blob, parse': () => parseBlob(blob),
     'JSON, write': () => encodeOutput(output),

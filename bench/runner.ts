@@ -6,10 +6,18 @@
 /** One way of doing a case's work. */
 export interface Variant {
   readonly name: string;
+  /** Other threads do the work, so it is their processor time, too, that counts. */
+  readonly elsewhere?: boolean;
   /** Does the work once and returns its output for the proof. */
   proof(): Uint8Array | Promise<Uint8Array>;
   /** Does the work `count` times. */
   run(count: number): void | Promise<void>;
+}
+
+/** One implementation's word on an output that is random and yet right or wrong: a signature. */
+export interface Verifier {
+  readonly name: string;
+  verify(output: Uint8Array): boolean | Promise<boolean>;
 }
 
 export interface Case {
@@ -17,16 +25,17 @@ export interface Case {
   readonly variants: readonly Variant[];
   /**
    * `equal`: proofs are byte-equal. `length`: their lengths are (random output). `checked`: a proof has opened what it
-   * sealed with an implementation of its own and returns what it recovered, byte-equal.
+   * sealed with an implementation of its own and returns what it recovered, byte-equal. Verifiers: each of them accepts
+   * every proof, and refuses it with one bit changed.
    */
-  readonly compare: 'equal' | 'length' | 'checked';
+  readonly compare: 'equal' | 'length' | 'checked' | readonly Verifier[];
 }
 
 export interface Measurement {
   readonly variant: string;
   /** Nanoseconds for one operation by the clock, one entry a round. */
   readonly nanoseconds: readonly number[];
-  /** The same in processor time of this thread: what ratios are made of, since other programs disturb it least. */
+  /** The same in processor time: what ratios are made of, since other programs disturb it least. */
   readonly processorNanoseconds: readonly number[];
 }
 
@@ -34,8 +43,15 @@ export interface RunnerOptions {
   readonly rounds: number;
   /** How long one variant runs in one round, ms. */
   readonly sliceMs: number;
-  /** Processor time of this thread so far, ns. */
-  readonly threadNanoseconds: () => number;
+  /** Processor time so far, ns. */
+  readonly processor: ProcessorClocks;
+}
+
+export interface ProcessorClocks {
+  /** Of this thread. */
+  threadNanoseconds(): number;
+  /** Of all threads. */
+  processNanoseconds(): number;
 }
 
 /** Operations in one slice, at most: a loop that the compiler has emptied must not run for ever. */
@@ -55,7 +71,7 @@ export async function measure(benchCase: Case, options: RunnerOptions): Promise<
   for (let round = 0; round < options.rounds; round += 1) {
     // Each round starts with another variant: nobody always follows the same neighbour's garbage.
     for (let turn = 0; turn < runs.length; turn += 1) {
-      await time(runs[(turn + round) % runs.length]!, options.threadNanoseconds);
+      await time(runs[(turn + round) % runs.length]!, options.processor);
     }
   }
   await prove(benchCase);
@@ -73,13 +89,15 @@ interface Run {
 
 async function time(
   { variant, count, nanoseconds, processorNanoseconds }: Run,
-  threadNanoseconds: () => number,
+  processor: ProcessorClocks,
 ): Promise<void> {
-  const processorStarted = threadNanoseconds();
+  const processorNow = (): number =>
+    variant.elsewhere ? processor.processNanoseconds() : processor.threadNanoseconds();
+  const processorStarted = processorNow();
   const started = process.hrtime.bigint();
   await variant.run(count);
   nanoseconds.push(Number(process.hrtime.bigint() - started) / count);
-  processorNanoseconds.push((threadNanoseconds() - processorStarted) / count);
+  processorNanoseconds.push((processorNow() - processorStarted) / count);
 }
 
 async function prove({ name, variants, compare }: Case): Promise<void> {
@@ -88,11 +106,36 @@ async function prove({ name, variants, compare }: Case): Promise<void> {
     const output = Buffer.from(await variant.proof());
     if (output.length === 0) throw new Error(`${name}: '${variant.name}' gives no output`);
     first ??= { name: variant.name, output };
+    if (typeof compare !== 'string') {
+      await verified(output, compare, `${name}: '${variant.name}'`);
+      continue;
+    }
     const same =
       compare === 'length' ? output.length === first.output.length : output.equals(first.output);
     if (!same)
       throw new Error(`${name}: '${variant.name}' and '${first.name}' give different output`);
   }
+}
+
+async function verified(
+  output: Buffer,
+  verifiers: readonly Verifier[],
+  whose: string,
+): Promise<void> {
+  const changed = oneBitChanged(output);
+  for (const { name, verify } of verifiers) {
+    if (!(await verify(output))) throw new Error(`${whose} gives what '${name}' refuses`);
+    if (await verify(changed))
+      throw new Error(`${whose} gives what '${name}' accepts when changed`);
+  }
+}
+
+/** A copy that differs in the last byte. */
+export function oneBitChanged(bytes: Uint8Array): Buffer {
+  const copy = Buffer.from(bytes);
+  const last = copy.length - 1;
+  copy.writeUInt8(copy.readUInt8(last) ^ 1, last);
+  return copy;
 }
 
 /** How many operations fill a slice, 1 to COUNT_MAX; finding out is also the warm-up. */

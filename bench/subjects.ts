@@ -2,52 +2,13 @@
  * What is measured: the C loops, and a token in this process with the keys that the C loops and the other libraries
  * have, too. Keys and inputs are fixed; nothing here is secret.
  */
+import { generateKeyPairSync } from 'node:crypto';
 import { createRequire } from 'node:module';
-import type { ObjectHandle, Session, SyncSession } from '../src/hsm/index.ts';
+import type { Session, SyncSession, Template } from '../src/hsm/index.ts';
 import { openDevice } from '../src/link/in-process.ts';
+import { createInLoops, type Loops, type TokenKey } from './loops.ts';
 import type { Variant } from './runner.ts';
-
-/** Exports of bench/native: each loop does its work `count` times and leaves the last result in the last buffer. */
-export interface Loops {
-  /** Processor time of this thread so far. */
-  threadNanoseconds(): number;
-  evpGcmSeal(
-    count: number,
-    key: Uint8Array,
-    iv: Uint8Array,
-    aad: Uint8Array,
-    data: Uint8Array,
-    out: Uint8Array,
-  ): void;
-  evpHmac(count: number, key: Uint8Array, data: Uint8Array, out: Uint8Array): void;
-  evpRandom(count: number, out: Uint8Array): void;
-  evpBufferedRandom(count: number, out: Uint8Array): void;
-  evpDeriveSeal(
-    count: number,
-    key: Uint8Array,
-    aad: Uint8Array,
-    data: Uint8Array,
-    out: Uint8Array,
-  ): void;
-  tokenOpen(aesKey: Uint8Array, secret: Uint8Array): void;
-  tokenEncrypt(
-    count: number,
-    iv: Uint8Array,
-    aad: Uint8Array,
-    data: Uint8Array,
-    out: Uint8Array,
-  ): void;
-  tokenEncryptMessage(
-    count: number,
-    iv: Uint8Array,
-    aad: Uint8Array,
-    data: Uint8Array,
-    out: Uint8Array,
-  ): void;
-  tokenSign(count: number, data: Uint8Array, out: Uint8Array): void;
-  tokenRandom(count: number, out: Uint8Array): void;
-  tokenDeriveSeal(count: number, aad: Uint8Array, data: Uint8Array, out: Uint8Array): void;
-}
+import { type SigningKeys, signingKeys } from './signing-keys.ts';
 
 /** `length` bytes that are neither equal nor random. */
 export const pattern = (length: number, seed: number): Buffer =>
@@ -63,15 +24,18 @@ export interface Subjects extends AsyncDisposable {
   readonly loops: Loops;
   readonly session: Session;
   readonly sync: SyncSession;
-  readonly aes: ObjectHandle;
-  readonly mac: ObjectHandle;
-  readonly sealing: ObjectHandle;
+  readonly aes: TokenKey;
+  readonly mac: TokenKey;
+  readonly sealing: TokenKey;
+  readonly p256: SigningKeys;
+  readonly secp256k1: SigningKeys;
+  readonly rsa2048: SigningKeys;
 }
 
 /** @param addon path of the bench's addon */
 export async function openSubjects(addon: string): Promise<Subjects> {
   const loops = createRequire(import.meta.url)(addon) as Loops;
-  loops.tokenOpen(aesKey, secret);
+  loops.tokenOpen();
 
   const device = await openDevice({
     flashDirectory: null,
@@ -89,34 +53,36 @@ export async function openSubjects(addon: string): Promise<Subjects> {
   await session.login('user', 'bench PIN');
   if (session.sync === undefined) throw new Error('the link cannot execute on this thread');
 
-  const key = {
+  const createKey = async (template: Template): Promise<TokenKey> => ({
+    handle: await session.createObject(template),
+    inLoops: createInLoops(loops, template),
+  });
+  const secretKey = {
     CKA_CLASS: 'CKO_SECRET_KEY',
     CKA_TOKEN: false,
     CKA_SENSITIVE: true,
     CKA_EXTRACTABLE: false,
   } as const;
+  const genericSecret: Template = {
+    ...secretKey,
+    CKA_KEY_TYPE: 'CKK_GENERIC_SECRET',
+    CKA_VALUE: secret,
+  };
   return {
     loops,
     session,
     sync: session.sync,
-    aes: await session.createObject({
-      ...key,
+    aes: await createKey({
+      ...secretKey,
       CKA_KEY_TYPE: 'CKK_AES',
       CKA_ENCRYPT: true,
       CKA_VALUE: aesKey,
     }),
-    mac: await session.createObject({
-      ...key,
-      CKA_KEY_TYPE: 'CKK_GENERIC_SECRET',
-      CKA_SIGN: true,
-      CKA_VALUE: secret,
-    }),
-    sealing: await session.createObject({
-      ...key,
-      CKA_KEY_TYPE: 'CKK_GENERIC_SECRET',
-      CKA_DERIVE: true,
-      CKA_VALUE: secret,
-    }),
+    mac: await createKey({ ...genericSecret, CKA_SIGN: true }),
+    sealing: await createKey({ ...genericSecret, CKA_DERIVE: true }),
+    p256: await signingKeys(generateKeyPairSync('ec', { namedCurve: 'P-256' }), createKey),
+    secp256k1: await signingKeys(generateKeyPairSync('ec', { namedCurve: 'secp256k1' }), createKey),
+    rsa2048: await signingKeys(generateKeyPairSync('rsa', { modulusLength: 2048 }), createKey),
     [Symbol.asyncDispose]: () => device.close(),
   };
 }
@@ -156,10 +122,16 @@ export function call(
   };
 }
 
-/** A call in JavaScript that is awaited each time. */
-export function awaited(name: string, once: () => Promise<Uint8Array>, check = same): Variant {
+/** A call in JavaScript that is awaited each time. `elsewhere`: other threads do its work. */
+export function awaited(
+  name: string,
+  once: () => Promise<Uint8Array>,
+  check = same,
+  elsewhere = false,
+): Variant {
   return {
     name,
+    elsewhere,
     proof: async () => check(await once()),
     async run(count) {
       for (let i = 0; i < count; i += 1) await once();

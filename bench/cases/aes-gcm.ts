@@ -21,11 +21,13 @@ function aesGcmCase(size: string, length: number, { loops, session, sync, aes }:
     compare: 'equal',
     variants: [
       loop(C_LOOP, out, (count) => loops.evpGcmSeal(count, aesKey, iv, aad, data, out)),
-      loop(TOKEN, out, (count) => loops.tokenEncrypt(count, iv, aad, data, out)),
-      loop(TOKEN_MESSAGE, out, (count) => loops.tokenEncryptMessage(count, iv, aad, data, out)),
-      call(SYNC, () => sync.encrypt(mechanism, aes, data)),
-      call(`${SYNC}, into`, () => sync.encrypt(mechanism, aes, data, out)),
-      awaited(AWAITED, () => session.encrypt(mechanism, aes, data)),
+      loop(TOKEN, out, (count) => loops.tokenEncrypt(count, aes.inLoops, iv, aad, data, out)),
+      loop(TOKEN_MESSAGE, out, (count) =>
+        loops.tokenEncryptMessage(count, aes.inLoops, iv, aad, data, out),
+      ),
+      call(SYNC, () => sync.encrypt(mechanism, aes.handle, data)),
+      call(`${SYNC}, into`, () => sync.encrypt(mechanism, aes.handle, data, out)),
+      awaited(AWAITED, () => session.encrypt(mechanism, aes.handle, data)),
       // Its parts are not joined: a caller of node:crypto may not need that.
       call(
         NODE,

@@ -45,9 +45,14 @@ export function deriveSealCases({ loops, session, sync, sealing }: Subjects): Ca
       compare: 'checked',
       variants: [
         loop(C_LOOP, out, (count) => loops.evpDeriveSeal(count, secret, aad, data, out), open),
-        loop(TOKEN, out, (count) => loops.tokenDeriveSeal(count, aad, data, out), open),
-        call(SYNC, () => sync.seal(sealing, aad, data), open),
-        awaited(AWAITED, () => session.seal(sealing, aad, data), open),
+        loop(
+          TOKEN,
+          out,
+          (count) => loops.tokenDeriveSeal(count, sealing.inLoops, aad, data, out),
+          open,
+        ),
+        call(SYNC, () => sync.seal(sealing.handle, aad, data), open),
+        awaited(AWAITED, () => session.seal(sealing.handle, aad, data), open),
         call(NODE, () => nodeSeal(data), open),
         call(NOBLE, () => nobleSeal(data), open),
       ],

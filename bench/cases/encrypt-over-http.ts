@@ -10,7 +10,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CreateKeyCommand, DecryptCommand, KMSClient } from '@aws-sdk/client-kms';
-import { readCredentials } from '../../src/testing/credentials.ts';
 import { startServer } from '../../src/testing/start-server.ts';
 import { type Answer, exchange, header } from '../http/exchange.ts';
 import { generatorName, type Load, load, requestFile, type Target } from '../http/load.ts';
@@ -106,7 +105,7 @@ function clientSettings(ready: Endpoint) {
   return {
     endpoint: ready.endpoint,
     region: ready.regions[0] ?? '',
-    credentials: readCredentials(ready.credentialsFile),
+    credentials: ready.credentials,
   };
 }
 

@@ -3,7 +3,7 @@
  * for as long as the signature is valid (±5 minutes).
  */
 import { EncryptCommand, KMSClient } from '@aws-sdk/client-kms';
-import type { AccessKey } from '../../src/testing/credentials.ts';
+import type { AccessKey } from '../../src/testing/start-server.ts';
 
 export interface RequestOptions {
   readonly endpoint: string;

@@ -5,18 +5,25 @@
 
 #include <ctime>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "evp_loops.h"
+#include "evp_signatures.h"
 #include "token_loops.h"
 
 namespace strongroom::bench {
 namespace {
 
-Output buffer(const Napi::CallbackInfo& info, std::size_t index) {
-  if (!info[index].IsTypedArray())
-    throw Napi::TypeError::New(info.Env(), "a loop takes Uint8Arrays");
-  auto array = info[index].As<Napi::Uint8Array>();
+std::uint64_t number(const Napi::Value& value) {
+  if (!value.IsNumber()) throw Napi::TypeError::New(value.Env(), "a number is missing");
+  return static_cast<std::uint64_t>(value.As<Napi::Number>().Int64Value());
+}
+
+Output buffer(const Napi::Value& value) {
+  if (!value.IsTypedArray()) throw Napi::TypeError::New(value.Env(), "a Uint8Array is missing");
+  auto array = value.As<Napi::Uint8Array>();
   return {array.Data(), array.ByteLength()};
 }
 
@@ -29,15 +36,22 @@ void guarded(const Napi::CallbackInfo& info, Work work) {
   }
 }
 
-// The number of buffers of a loop is that of its parameters after `count`.
-template <auto Loop, typename... Buffers>
-Napi::Function counted(Napi::Env env, void (*)(std::size_t, Buffers...)) {
+template <typename Parameter>
+auto argument(const Napi::Value& value) {
+  if constexpr (std::is_arithmetic_v<Parameter>)
+    return number(value);
+  else
+    return buffer(value);
+}
+
+// The arguments of a loop after `count` are numbers and buffers, as its parameters are.
+template <auto Loop, typename... Parameters>
+Napi::Function counted(Napi::Env env, void (*)(std::size_t, Parameters...)) {
   return Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-    const std::size_t count = info[0].As<Napi::Number>().Uint32Value();
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      guarded(info, [&] { Loop(count, buffer(info, I + 1)...); });
+      guarded(info, [&] { Loop(number(info[0]), argument<Parameters>(info[I + 1])...); });
     }
-    (std::index_sequence_for<Buffers...>{});
+    (std::index_sequence_for<Parameters...>{});
   });
 }
 
@@ -46,28 +60,48 @@ Napi::Function counted(Napi::Env env) {
   return counted<Loop>(env, Loop);
 }
 
-// Processor time of the calling thread in nanoseconds. process.threadCpuUsage() counts in ticks of
-// milliseconds.
-Napi::Value thread_nanoseconds(const Napi::CallbackInfo& info) {
+// Processor time in nanoseconds, of the calling thread or of the process. What Node answers counts
+// in ticks of milliseconds.
+template <clockid_t Clock>
+Napi::Value nanoseconds(const Napi::CallbackInfo& info) {
   timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  clock_gettime(Clock, &now);
   return Napi::Number::New(
       info.Env(), static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec));
 }
 
+// A list of pairs: type and value. Answers the handle.
+Napi::Value create_object(const Napi::CallbackInfo& info) {
+  const auto list = info[0].As<Napi::Array>();
+  std::vector<token::Attribute> attributes;
+  for (std::uint32_t i = 0; i < list.Length(); ++i) {
+    const auto pair = list.Get(i).As<Napi::Array>();
+    attributes.push_back({number(pair.Get(0u)), buffer(pair.Get(1u))});
+  }
+  std::uint64_t handle = 0;
+  guarded(info, [&] { handle = token::create_object(attributes); });
+  return Napi::Number::New(info.Env(), static_cast<double>(handle));
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  exports.Set("threadNanoseconds", Napi::Function::New(env, thread_nanoseconds));
+  exports.Set("threadNanoseconds", Napi::Function::New(env, nanoseconds<CLOCK_THREAD_CPUTIME_ID>));
+  exports.Set("processNanoseconds",
+              Napi::Function::New(env, nanoseconds<CLOCK_PROCESS_CPUTIME_ID>));
   exports.Set("evpGcmSeal", counted<evp::gcm_seal>(env));
   exports.Set("evpHmac", counted<evp::hmac_sha256>(env));
   exports.Set("evpRandom", counted<evp::random>(env));
   exports.Set("evpBufferedRandom", counted<evp::buffered_random>(env));
   exports.Set("evpDeriveSeal", counted<evp::derive_seal>(env));
+  exports.Set("evpSign", counted<evp::sign>(env));
+  exports.Set("evpVerify", counted<evp::verify>(env));
   exports.Set("tokenOpen", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                guarded(info, [&] { token::open(buffer(info, 0), buffer(info, 1)); });
+                guarded(info, [] { token::open(); });
               }));
+  exports.Set("tokenCreateObject", Napi::Function::New(env, create_object));
   exports.Set("tokenEncrypt", counted<token::encrypt>(env));
   exports.Set("tokenEncryptMessage", counted<token::encrypt_message>(env));
   exports.Set("tokenSign", counted<token::sign>(env));
+  exports.Set("tokenVerify", counted<token::verify>(env));
   exports.Set("tokenRandom", counted<token::generate_random>(env));
   exports.Set("tokenDeriveSeal", counted<token::derive_seal>(env));
   return exports;

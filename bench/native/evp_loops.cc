@@ -1,15 +1,13 @@
 #include "evp_loops.h"
 
 #include <openssl/core_names.h>
-#include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
 #include <array>
 #include <cstring>
-#include <memory>
-#include <stdexcept>
-#include <string>
+
+#include "evp_support.h"
 
 namespace strongroom::bench::evp {
 namespace {
@@ -17,23 +15,12 @@ namespace {
 constexpr std::size_t kTagBytes = 16;
 constexpr std::size_t kDigestBytes = 32;
 
-void require(bool good, const char* what) {
-  if (!good) throw std::runtime_error(std::string("OpenSSL refused: ") + what);
-}
-
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* pointer) const {
-    Free(pointer);
-  }
-};
-using Cipher = std::unique_ptr<EVP_CIPHER, Deleter<EVP_CIPHER_free>>;
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Deleter<EVP_CIPHER_CTX_free>>;
-using Mac = std::unique_ptr<EVP_MAC, Deleter<EVP_MAC_free>>;
-using MacContext = std::unique_ptr<EVP_MAC_CTX, Deleter<EVP_MAC_CTX_free>>;
-using Rand = std::unique_ptr<EVP_RAND, Deleter<EVP_RAND_free>>;
-using RandContext = std::unique_ptr<EVP_RAND_CTX, Deleter<EVP_RAND_CTX_free>>;
+using Cipher = Owned<EVP_CIPHER, EVP_CIPHER_free>;
+using CipherContext = Owned<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
+using Mac = Owned<EVP_MAC, EVP_MAC_free>;
+using MacContext = Owned<EVP_MAC_CTX, EVP_MAC_CTX_free>;
+using Rand = Owned<EVP_RAND, EVP_RAND_free>;
+using RandContext = Owned<EVP_RAND_CTX, EVP_RAND_CTX_free>;
 
 CipherContext gcm_context(const std::uint8_t* key) {
   const Cipher cipher(EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr));

@@ -26,13 +26,7 @@ void require_length(bool good) {
 // Cryptoki takes inputs through pointers to non-const and only reads them.
 CK_BYTE_PTR pointer(Input bytes) { return const_cast<CK_BYTE_PTR>(bytes.data()); }
 
-struct Opened {
-  CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
-  CK_OBJECT_HANDLE aes = CK_INVALID_HANDLE;
-  CK_OBJECT_HANDLE mac = CK_INVALID_HANDLE;
-  CK_OBJECT_HANDLE sealing = CK_INVALID_HANDLE;
-};
-Opened opened;
+CK_SESSION_HANDLE opened = CK_INVALID_HANDLE;
 
 const CK_FUNCTION_LIST_3_2& functions() { return *cryptoki::function_list(); }
 
@@ -67,43 +61,46 @@ CK_SESSION_HANDLE open_session() {
   return session;
 }
 
-CK_OBJECT_HANDLE create_key(CK_SESSION_HANDLE session, CK_KEY_TYPE type, CK_ATTRIBUTE_TYPE usage,
-                            Input value) {
-  CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
-  CK_BBOOL yes = CK_TRUE;
-  CK_BBOOL no = CK_FALSE;
-  std::array attributes = {
-      CK_ATTRIBUTE{CKA_CLASS, &object_class, sizeof object_class},
-      CK_ATTRIBUTE{CKA_KEY_TYPE, &type, sizeof type},
-      CK_ATTRIBUTE{CKA_TOKEN, &no, sizeof no},
-      CK_ATTRIBUTE{CKA_SENSITIVE, &yes, sizeof yes},
-      CK_ATTRIBUTE{CKA_EXTRACTABLE, &no, sizeof no},
-      CK_ATTRIBUTE{usage, &yes, sizeof yes},
-      CK_ATTRIBUTE{CKA_VALUE, pointer(value), value.size()},
-  };
-  CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
-  require(functions().C_CreateObject(session, attributes.data(), attributes.size(), &key),
-          "C_CreateObject");
-  return key;
+CK_SESSION_HANDLE session() {
+  if (opened == CK_INVALID_HANDLE) throw std::runtime_error("the token is not open");
+  return opened;
 }
 
-CK_SESSION_HANDLE session() {
-  if (opened.session == CK_INVALID_HANDLE) throw std::runtime_error("the token is not open");
-  return opened.session;
-}
+// A mechanism by its number, with the parameter that it needs here.
+class Mechanism {
+ public:
+  explicit Mechanism(CK_MECHANISM_TYPE type) : mechanism_{type, nullptr, 0} {
+    if (type != CKM_SHA256_RSA_PKCS_PSS) return;
+    mechanism_.pParameter = &pss_;
+    mechanism_.ulParameterLen = sizeof pss_;
+  }
+  Mechanism(const Mechanism&) = delete;
+  Mechanism& operator=(const Mechanism&) = delete;
+  CK_MECHANISM* get() { return &mechanism_; }
+
+ private:
+  CK_RSA_PKCS_PSS_PARAMS pss_{CKM_SHA256, CKG_MGF1_SHA256, 32};
+  CK_MECHANISM mechanism_;
+};
 
 }  // namespace
 
-void open(Input aes_key, Input secret) {
-  if (opened.session != CK_INVALID_HANDLE) throw std::runtime_error("the token is open already");
-  const CK_SESSION_HANDLE made = open_session();
-  opened.aes = create_key(made, CKK_AES, CKA_ENCRYPT, aes_key);
-  opened.mac = create_key(made, CKK_GENERIC_SECRET, CKA_SIGN, secret);
-  opened.sealing = create_key(made, CKK_GENERIC_SECRET, CKA_DERIVE, secret);
-  opened.session = made;
+void open() {
+  if (opened != CK_INVALID_HANDLE) throw std::runtime_error("the token is open already");
+  opened = open_session();
 }
 
-void encrypt(std::size_t count, Input iv, Input aad, Input data, Output out) {
+std::uint64_t create_object(std::span<const Attribute> attributes) {
+  std::vector<CK_ATTRIBUTE> list;
+  for (const Attribute& attribute : attributes)
+    list.push_back({attribute.type, pointer(attribute.value), attribute.value.size()});
+  CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
+  require(functions().C_CreateObject(session(), list.data(), list.size(), &object),
+          "C_CreateObject");
+  return object;
+}
+
+void encrypt(std::size_t count, std::uint64_t key, Input iv, Input aad, Input data, Output out) {
   require_length(out.size() == data.size() + kGcmTagBytes);
   const auto& p11 = functions();
   CK_GCM_PARAMS parameters{pointer(iv),  iv.size(),  iv.size() * 8,
@@ -111,18 +108,19 @@ void encrypt(std::size_t count, Input iv, Input aad, Input data, Output out) {
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
   for (std::size_t i = 0; i < count; ++i) {
     CK_ULONG length = out.size();
-    require(p11.C_EncryptInit(session(), &mechanism, opened.aes), "C_EncryptInit");
+    require(p11.C_EncryptInit(session(), &mechanism, key), "C_EncryptInit");
     require(p11.C_Encrypt(session(), pointer(data), data.size(), out.data(), &length), "C_Encrypt");
   }
 }
 
-void encrypt_message(std::size_t count, Input iv, Input aad, Input data, Output out) {
+void encrypt_message(std::size_t count, std::uint64_t key, Input iv, Input aad, Input data,
+                     Output out) {
   require_length(out.size() == data.size() + kGcmTagBytes);
   const auto& p11 = functions();
   CK_GCM_MESSAGE_PARAMS parameters{
       pointer(iv), iv.size(), 0, CKG_NO_GENERATE, out.data() + data.size(), kGcmTagBytes * 8};
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
-  require(p11.C_MessageEncryptInit(session(), &mechanism, opened.aes), "C_MessageEncryptInit");
+  require(p11.C_MessageEncryptInit(session(), &mechanism, key), "C_MessageEncryptInit");
   for (std::size_t i = 0; i < count; ++i) {
     CK_ULONG length = data.size();
     require(p11.C_EncryptMessage(session(), &parameters, sizeof parameters, pointer(aad),
@@ -132,13 +130,28 @@ void encrypt_message(std::size_t count, Input iv, Input aad, Input data, Output 
   require(p11.C_MessageEncryptFinal(session()), "C_MessageEncryptFinal");
 }
 
-void sign(std::size_t count, Input data, Output out) {
+void sign(std::size_t count, std::uint64_t mechanism, std::uint64_t key, Input data, Output out) {
   const auto& p11 = functions();
-  CK_MECHANISM mechanism{CKM_SHA256_HMAC, nullptr, 0};
+  Mechanism used(mechanism);
   for (std::size_t i = 0; i < count; ++i) {
     CK_ULONG length = out.size();
-    require(p11.C_SignInit(session(), &mechanism, opened.mac), "C_SignInit");
+    require(p11.C_SignInit(session(), used.get(), key), "C_SignInit");
     require(p11.C_Sign(session(), pointer(data), data.size(), out.data(), &length), "C_Sign");
+    require_length(length == out.size());
+  }
+}
+
+void verify(std::size_t count, std::uint64_t mechanism, std::uint64_t key, Input data,
+            Input signature, Output verdict) {
+  require_length(verdict.size() == 1);
+  const auto& p11 = functions();
+  Mechanism used(mechanism);
+  for (std::size_t i = 0; i < count; ++i) {
+    require(p11.C_VerifyInit(session(), used.get(), key), "C_VerifyInit");
+    const CK_RV rv =
+        p11.C_Verify(session(), pointer(data), data.size(), pointer(signature), signature.size());
+    if (rv != CKR_SIGNATURE_INVALID) require(rv, "C_Verify");
+    verdict[0] = rv == CKR_OK ? 1 : 0;
   }
 }
 
@@ -147,7 +160,7 @@ void generate_random(std::size_t count, Output out) {
     require(functions().C_GenerateRandom(session(), out.data(), out.size()), "C_GenerateRandom");
 }
 
-void derive_seal(std::size_t count, Input aad, Input data, Output out) {
+void derive_seal(std::size_t count, std::uint64_t key, Input aad, Input data, Output out) {
   constexpr std::size_t kHeadBytes = SR_SEAL_NONCE_BYTES + SR_SEAL_TAG_BYTES;
   require_length(out.size() == kHeadBytes + data.size());
   const auto& p11 = functions();
@@ -155,8 +168,7 @@ void derive_seal(std::size_t count, Input aad, Input data, Output out) {
   CK_MECHANISM mechanism{CKM_STRONGROOM_DERIVE_AES_GCM, &parameters, sizeof parameters};
   for (std::size_t i = 0; i < count; ++i) {
     CK_ULONG length = data.size();
-    require(p11.C_MessageEncryptInit(session(), &mechanism, opened.sealing),
-            "C_MessageEncryptInit");
+    require(p11.C_MessageEncryptInit(session(), &mechanism, key), "C_MessageEncryptInit");
     require(
         p11.C_EncryptMessage(session(), &parameters, sizeof parameters, pointer(aad), aad.size(),
                              pointer(data), data.size(), out.data() + kHeadBytes, &length),

@@ -6,26 +6,38 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
 #include "bytes.h"
 
 namespace strongroom::bench::token {
 
-// Makes the device, logs in and creates the keys: AES-256 for encrypt, a generic secret of 32 bytes
-// for sign, and the same bytes once more as a key that may only derive, for derive_seal. Once a
-// process.
-void open(Input aes_key, Input secret);
+// Makes the device and logs in. Once a process.
+void open();
+
+struct Attribute {
+  std::uint64_t type;  // CKA_*
+  Input value;         // as C_CreateObject takes it
+};
+// Answers the handle, which the loops take as `key`.
+std::uint64_t create_object(std::span<const Attribute> attributes);
 
 // C_EncryptInit and C_Encrypt with CKM_AES_GCM. out: ciphertext, then 16 bytes of tag.
-void encrypt(std::size_t count, Input iv, Input aad, Input data, Output out);
+void encrypt(std::size_t count, std::uint64_t key, Input iv, Input aad, Input data, Output out);
 // C_EncryptMessage with CKM_AES_GCM, initialised once. out: ciphertext, then 16 bytes of tag.
-void encrypt_message(std::size_t count, Input iv, Input aad, Input data, Output out);
-// C_SignInit and C_Sign with CKM_SHA256_HMAC. out: 32 bytes.
-void sign(std::size_t count, Input data, Output out);
+void encrypt_message(std::size_t count, std::uint64_t key, Input iv, Input aad, Input data,
+                     Output out);
+// C_SignInit and C_Sign. CKM_SHA256_RSA_PKCS_PSS has SHA-256 for MGF1, too, and a salt of 32 bytes;
+// other mechanisms have no parameter. out: as long as a signature.
+void sign(std::size_t count, std::uint64_t mechanism, std::uint64_t key, Input data, Output out);
+// C_VerifyInit and C_Verify. verdict: 1 byte, 1 for a good signature and 0 for a wrong one.
+void verify(std::size_t count, std::uint64_t mechanism, std::uint64_t key, Input data,
+            Input signature, Output verdict);
 void generate_random(std::size_t count, Output out);
 // C_MessageEncryptInit, C_EncryptMessage and C_MessageEncryptFinal with
 // CKM_STRONGROOM_DERIVE_AES_GCM, as one request does it. out: nonce of 28 bytes, tag of 16,
 // ciphertext.
-void derive_seal(std::size_t count, Input aad, Input data, Output out);
+void derive_seal(std::size_t count, std::uint64_t key, Input aad, Input data, Output out);
 
 }  // namespace strongroom::bench::token

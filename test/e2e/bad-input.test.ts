@@ -9,13 +9,11 @@ import {
   EncryptCommand,
   type KMSClient,
 } from '@aws-sdk/client-kms';
-import { SignatureV4 } from '@smithy/signature-v4';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readCredentials } from '../../src/testing/credentials.ts';
 import { type StartedServer, startServer } from '../../src/testing/start-server.ts';
 import { kmsClient, refusal } from '../support/clients.ts';
 import { scratchDirectory } from '../support/scratch.ts';
-import { Sha256 } from '../support/sha256.ts';
+import { signedCall, type WireReply } from '../support/signed-call.ts';
 
 let server: StartedServer;
 let kms: KMSClient;
@@ -31,54 +29,13 @@ afterAll(async () => {
   expect(await server.stop()).toBe(0);
 });
 
-interface Reply {
-  status: number;
-  type: string | undefined;
-  message: string | undefined;
-  requestId: string | null;
-}
-
-/** Sends a body signed with the root credential. */
-async function signed(
+const signed = (
   target: string,
   body: string | Uint8Array,
   change: Record<string, string> = {},
-): Promise<Reply> {
-  const { port } = server.ready;
-  const signer = new SignatureV4({
-    service: 'kms',
-    region: 'us-east-1',
-    credentials: readCredentials(server.ready.credentialsFile),
-    sha256: Sha256,
-  });
-  const request = await signer.sign({
-    method: 'POST',
-    protocol: 'http:',
-    hostname: '127.0.0.1',
-    port,
-    path: '/',
-    headers: {
-      host: `127.0.0.1:${port}`,
-      'content-type': 'application/x-amz-json-1.1',
-      'x-amz-target': target,
-    },
-    body,
-  });
-  const response = await fetch(`http://127.0.0.1:${port}/`, {
-    method: 'POST',
-    headers: { ...request.headers, ...change },
-    body,
-  });
-  const answer = (await response.json()) as { __type?: string; message?: string };
-  return {
-    status: response.status,
-    type: answer.__type,
-    message: answer.message,
-    requestId: response.headers.get('x-amzn-requestid'),
-  };
-}
+): Promise<WireReply> => signedCall(server, target, body, { change });
 
-const encrypt = (body: unknown): Promise<Reply> =>
+const encrypt = (body: unknown): Promise<WireReply> =>
   signed('TrentService.Encrypt', JSON.stringify(body));
 
 it.each([

@@ -3,7 +3,7 @@
  * nor in what the service writes. The test knows the keys because it opens the device's files itself, from docs/formats.
  * docs/threat-model.md says what is claimed and what is not; what is not is printed.
  */
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -12,8 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CreateKeyCommand, EncryptCommand, KMSClient } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readAccessKey } from '../../src/access/credentials-file.ts';
 import { adminRequest } from '../../src/admin/admin-client.ts';
-import { readCredentials } from '../../src/testing/credentials.ts';
 import { startServer } from '../../src/testing/start-server.ts';
 import { control, PLANTED } from '../support/boundary-controls.ts';
 import type { FromBoundaryHost, ToBoundaryHost } from '../support/boundary-host.ts';
@@ -38,13 +38,14 @@ import {
 } from '../support/open-store.ts';
 import {
   type Hit,
+  memoryUnavailable,
   type Range,
   readableMappings,
   type Scan,
   scanProcess,
   scanRanges,
   stackPointers,
-  unreadableBecause,
+  summary,
   whileStopped,
 } from '../support/process-memory.ts';
 import { scratchDirectory } from '../support/scratch.ts';
@@ -63,28 +64,6 @@ const stoppedScanCountMin = 2;
 const stoppedScansMs = 8_000;
 /** RLIMIT_MEMLOCK of most systems: what is left out of the search is small. */
 const leftOutBytesMax = 8 << 20;
-
-/** Whether a process may read the memory of its own child here. */
-async function memoryUnavailable(): Promise<string | undefined> {
-  if (process.platform !== 'linux')
-    return `/proc/PID/mem is Linux's, and this is ${process.platform}`;
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
-  await once(child, 'spawn');
-  const reason = unreadableBecause(child.pid as number);
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-  return reason;
-}
-
-/** Hits by secret, form and place, with how many of each. */
-function summary(hits: readonly Hit[]): string[] {
-  const counts = new Map<string, number>();
-  for (const { needle, mapping } of hits) {
-    const what = `${needle.secret}, ${needle.form}, in ${mapping.name || 'anonymous memory'}`;
-    counts.set(what, (counts.get(what) ?? 0) + 1);
-  }
-  return [...counts].map(([what, count]) => `${what}: ${count}`).sort();
-}
 
 const of = (hits: readonly Hit[], ...secrets: readonly string[]): Hit[] =>
   hits.filter(({ needle }) => secrets.includes(needle.secret));
@@ -134,7 +113,7 @@ describeUnless(await memoryUnavailable(), 'the boundary of a running service', (
     ended.catch(() => undefined);
     const ready = await Promise.race([heard('ready'), ended]);
     if (ready.kind !== 'ready') throw new Error('the host is not ready');
-    const credentials = readCredentials(join(dataDirectory, 'credentials'));
+    const credentials = readAccessKey(join(dataDirectory, 'credentials'));
     return new KMSClient({ endpoint: ready.endpoint, region, credentials });
   }
 

@@ -17,6 +17,7 @@ import {
 import { join } from 'node:path';
 import { CreateKeyCommand, DescribeKeyCommand } from '@aws-sdk/client-kms';
 import { describe, expect, it } from 'vitest';
+import { readAccessKey } from '../../src/access/credentials-file.ts';
 import { startServer } from '../../src/testing/start-server.ts';
 import { kmsClient } from '../support/clients.ts';
 import { scratchDirectory } from '../support/scratch.ts';
@@ -39,6 +40,7 @@ describe('first and later starts', () => {
     const first = await startServer({ dataDirectory, flags: ['--ready-file', readyFile] });
     const firstMs = performance.now() - started;
     expect(JSON.parse(readFileSync(readyFile, 'utf8'))).toEqual(first.ready);
+    expect(readAccessKey(first.ready.credentialsFile ?? '')).toMatchObject(first.credentials);
     expect(statSync(dataDirectory).mode & 0o777).toBe(0o700);
     for (const name of ['credentials', 'admin.sock', 'hsm/user-pin', 'audit.jsonl']) {
       expect(statSync(join(dataDirectory, name)).mode & 0o777, name).toBe(0o600);

@@ -2,7 +2,7 @@
  * The commands and programs that the docs show, run as they stand there (with a free port in place of the default).
  */
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -102,5 +102,54 @@ describe('README', () => {
     ]);
     const operations = readFileSync(join(root, 'docs/operations.md'), 'utf8');
     for (const [flag] of stdout.matchAll(/--[a-z-]+/g)) expect(operations, flag).toContain(flag);
+  });
+});
+
+describe('operations page', () => {
+  const operations = readFileSync(join(root, 'docs/operations.md'), 'utf8');
+  /** The first block of a section. */
+  const section = (title: string): string =>
+    blocks(operations.split(`\n## ${title}\n`)[1] ?? '', 'sh')[0] ?? '';
+  let server: StartedServer;
+  let scratch: string;
+
+  beforeAll(async () => {
+    scratch = scratchDirectory();
+    server = await startServer({
+      dataDirectory: join(scratch, 'strongroom-data'),
+      flags: ['--tls'],
+    });
+    const shim = `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'bin/strongroom.mjs')}' "$@"\n`;
+    writeFileSync(join(scratch, 'strongroom'), shim, { mode: 0o755 });
+  });
+  afterAll(async () => {
+    await server.stop();
+  });
+  const shell = async (script: string): Promise<string> => {
+    const { stdout } = await run(
+      '/bin/bash',
+      ['-e', '-o', 'pipefail', '-c', script.replaceAll('4599', String(server.ready.port))],
+      {
+        cwd: scratch,
+        env: { PATH: `${scratch}:/usr/bin:/bin`, HOME: scratch, AWS_EC2_METADATA_DISABLED: 'true' },
+      },
+    );
+    return stdout;
+  };
+
+  describeWithTool('/usr/bin/aws', 'awscli', 'lines to paste', () => {
+    it('make clients trust the authority', { timeout: 60_000 }, async () => {
+      const stdout = await shell(section('TLS'));
+      expect(stdout).toMatch(/"Keys": \[\]/);
+      expect(stdout).toMatch(/"service":"strongroom"/);
+    });
+
+    it('take a tour of the commands', { timeout: 60_000 }, async () => {
+      const stdout = await shell(section('Commands'));
+      expect(stdout).toMatch(/^KEY ID [\s\S]*alias\/app\/main/m);
+      expect(stdout).toMatch(/"KeyState": "Enabled"/);
+      expect(stdout).toMatch(/not a validated module/);
+      expect(readFileSync(join(scratch, 'signer.pem'), 'utf8')).toMatch(/^-----BEGIN PUBLIC KEY/);
+    });
   });
 });

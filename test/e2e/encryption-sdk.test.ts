@@ -1,15 +1,25 @@
 /**
- * The real AWS Encryption SDK: envelope encryption through the server, across a kill -9 and a restart.
+ * The real AWS Encryption SDK: envelope encryption through the server, across a kill -9 and a restart; with a keyring of two
+ * keys, and with cached data keys.
  */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import {
   buildClient,
   CommitmentPolicy,
   getClient,
+  getLocalCryptographicMaterialsCache,
   KMS,
   KmsKeyringNode,
+  MultiKeyringNode,
+  NodeCachingMaterialsManager,
 } from '@aws-crypto/client-node';
-import { CreateKeyCommand, DescribeKeyCommand } from '@aws-sdk/client-kms';
+import {
+  CreateAliasCommand,
+  CreateKeyCommand,
+  DescribeKeyCommand,
+  DisableKeyCommand,
+} from '@aws-sdk/client-kms';
 import { expect, it } from 'vitest';
 import { startServer } from '../../src/testing/start-server.ts';
 import { clientConfig, kmsClient } from '../support/clients.ts';
@@ -57,3 +67,75 @@ it.each([1, 2])(
     }
   },
 );
+
+it('two keyrings under a caching materials manager: few calls, and either key opens', async () => {
+  const dataDirectory = `${scratchDirectory()}/data`;
+  await using server = await startServer({ dataDirectory });
+  const kms = kmsClient(server);
+  const { encrypt, decrypt } = buildClient(CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT);
+  const arnOfNewKey = async (): Promise<string> =>
+    (await kms.send(new CreateKeyCommand({}))).KeyMetadata?.Arn ?? '';
+  const [first, second] = [await arnOfNewKey(), await arnOfNewKey()];
+  const AliasName = 'alias/encryption-sdk';
+  await kms.send(new CreateAliasCommand({ AliasName, TargetKeyId: first }));
+  const alias = first.replace(/key\/.*/, AliasName);
+  const clientProvider = getClient(KMS, clientConfig(server));
+  const cached = (backingMaterials: KmsKeyringNode | MultiKeyringNode, messagesMax: number) =>
+    new NodeCachingMaterialsManager({
+      backingMaterials,
+      cache: getLocalCryptographicMaterialsCache(10),
+      maxAge: 60_000,
+      maxMessagesEncrypted: messagesMax,
+    });
+  const operationsSoFar = (): string[] =>
+    readFileSync(`${dataDirectory}/audit.jsonl`, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).event.operation);
+  /** What the service is asked while `work` runs. */
+  const askedBy = async (work: () => Promise<void>): Promise<string[]> => {
+    const before = operationsSoFar().length;
+    await work();
+    return operationsSoFar().slice(before);
+  };
+
+  const both = new MultiKeyringNode({
+    generator: new KmsKeyringNode({ generatorKeyId: alias, clientProvider }),
+    children: [new KmsKeyringNode({ keyIds: [second], clientProvider })],
+  });
+  const manager = cached(both, 4);
+  const encryptionContext = { tenant: 'ä', purpose: 'caching' };
+  const plaintexts = Array.from({ length: 6 }, (_, index) => randomBytes(1 + index * 5000));
+  const messages: Buffer[] = [];
+  const encrypting = await askedBy(async () => {
+    for (const plaintext of plaintexts)
+      messages.push((await encrypt(manager, plaintext, { encryptionContext })).result);
+  });
+  // A data key serves four messages.
+  const perDataKey = ['GenerateDataKey', 'Encrypt'];
+  expect(encrypting).toEqual([...perDataKey, ...perDataKey]);
+
+  for (const keyId of [first, second]) {
+    const opening = cached(new KmsKeyringNode({ keyIds: [keyId], clientProvider }), 1000);
+    const decrypting = await askedBy(async () => {
+      for (const [index, message] of messages.entries()) {
+        const { plaintext, messageHeader } = await decrypt(opening, message);
+        expect(plaintext.equals(plaintexts[index]!)).toBe(true);
+        expect(messageHeader.encryptionContext).toMatchObject(encryptionContext);
+        expect(messageHeader.encryptedDataKeys).toHaveLength(2);
+      }
+    });
+    expect(decrypting).toEqual(['Decrypt', 'Decrypt']);
+  }
+
+  // One key out of use: what it sealed is opened by the other.
+  await kms.send(new DisableKeyCommand({ KeyId: first }));
+  const either = new KmsKeyringNode({ keyIds: [first, second], clientProvider });
+  const opened = await decrypt(either, messages[5]!);
+  expect(opened.plaintext.equals(plaintexts[5]!)).toBe(true);
+  const alone = new KmsKeyringNode({ keyIds: [first], clientProvider });
+  await expect(decrypt(alone, messages[5]!)).rejects.toThrow();
+  const altered = Buffer.from(messages[5]!);
+  altered[altered.length - 200]! ^= 1;
+  await expect(decrypt(either, altered)).rejects.toThrow();
+});
