@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "addon/background.h"
+#include "addon/environment.h"
 #include "frame/dispatcher.h"
 
 namespace strongroom::addon {
@@ -178,7 +179,10 @@ Napi::Value Client::close_callback(const Napi::CallbackInfo& info) {
   client->refuse_calls();
   return Background::run(
       info.Env(), [client] { client->shut(); },
-      [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
+      [client](Napi::Env env) -> Napi::Value {
+        Environment::of(env).remove(client);
+        return env.Undefined();
+      });
 }
 
 Napi::Object Client::expose(Napi::Env env) {
@@ -191,19 +195,25 @@ Napi::Object Client::expose(Napi::Env env) {
       env, slab_.get(), 2 * std::size_t{frame::kSlabBytes},
       [](Napi::Env, void*, std::shared_ptr<std::uint8_t[]>* reference) { delete reference; }, kept);
   object.Set("slab", Napi::Uint8Array::New(env, buffer.ByteLength(), buffer, 0));
+  // A function's reference keeps this client for as long as the function can be called.
+  const auto keep = [&](const char* name, Napi::Function function) {
+    function.AddFinalizer([](Napi::Env, std::shared_ptr<Client>* self) { delete self; },
+                          new std::shared_ptr<Client>(shared_from_this()));
+    object.Set(name, function);
+  };
   const auto add = [&](const char* name, napi_callback callback) {
     napi_value function = nullptr;
     if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, this, &function) != napi_ok) {
       throw Napi::Error::New(env, "a function could not be made");
     }
-    object.Set(name, Napi::Value(env, function));
+    keep(name, Napi::Function(env, function));
   };
   add("exec", exec_callback);
   add("execOut", exec_callback);
   add("execInOut", exec_callback);
   add("execAt", exec_at_callback);
   add("execAsync", exec_async_callback);
-  object.Set("close", Napi::Function::New(env, close_callback, "close", this));
+  keep("close", Napi::Function::New(env, close_callback, "close", this));
   return object;
 }
 

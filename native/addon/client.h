@@ -12,9 +12,9 @@
 
 namespace strongroom::addon {
 
-// Client lives until its environment ends, since functions that point to it may be kept anywhere;
-// what it holds goes when it is shut. exec runs on the environment's own thread, asynchronous calls
-// on the thread pool.
+// Client lives as long as its environment has it open, and beyond that as long as a function that
+// points to it is kept anywhere; what it holds of the device goes when it is shut. exec runs on the
+// environment's own thread, asynchronous calls on the thread pool.
 class Client : public std::enable_shared_from_this<Client> {
  public:
   void set_attachment(std::unique_ptr<frame::Attachment> attachment) {

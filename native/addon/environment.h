@@ -26,6 +26,8 @@ class Environment {
   void add(std::shared_ptr<Client> client) { clients_.push_back(std::move(client)); }
   void add(SR_DEVICE device) { devices_.insert(device); }
   void remove(SR_DEVICE device) { devices_.erase(device); }
+  // After its shut: nothing of it is left to close.
+  void remove(const std::shared_ptr<Client>& client) { std::erase(clients_, client); }
   // The client of this environment with that attach id; null when there is none.
   Client* find(const frame::AttachId& id);
 
