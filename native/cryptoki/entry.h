@@ -9,16 +9,22 @@
 
 namespace strongroom::cryptoki {
 
-// contained: body() may run whether or not anything is open; entered: only when something is.
+// guarded: no exception leaves; contained: and not in a forked child; entered: and only when
+// something is open.
 template <class Body>
-CK_RV contained(Body body) noexcept {
+CK_RV guarded(Body body) noexcept {
   try {
-    return forked() ? CKR_CRYPTOKI_NOT_INITIALIZED : body();
+    return body();
   } catch (const std::bad_alloc&) {
     return CKR_HOST_MEMORY;
   } catch (...) {
     return CKR_GENERAL_ERROR;
   }
+}
+
+template <class Body>
+CK_RV contained(Body body) noexcept {
+  return guarded([&]() -> CK_RV { return forked() ? CKR_CRYPTOKI_NOT_INITIALIZED : body(); });
 }
 
 template <class Body>

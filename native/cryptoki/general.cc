@@ -29,34 +29,6 @@ CK_RV give_list(const std::vector<CK_ULONG>& list, CK_ULONG* out, CK_ULONG* coun
 
 }  // namespace
 
-CK_RV C_Initialize(CK_VOID_PTR pInitArgs) {
-  return contained([&]() -> CK_RV {
-    const SR_DEVICE_CONFIG* config = nullptr;
-    SR_DEVICE_CONFIG copy;
-    if (pInitArgs) {
-      CK_C_INITIALIZE_ARGS args;
-      std::memcpy(&args, pInitArgs, sizeof(args));
-      const int callbacks =
-          !!args.CreateMutex + !!args.DestroyMutex + !!args.LockMutex + !!args.UnlockMutex;
-      if (callbacks != 0 && callbacks != 4) return CKR_ARGUMENTS_BAD;
-      // The token locks with the system's own mutexes and nothing else.
-      if (callbacks == 4 && !(args.flags & CKF_OS_LOCKING_OK)) return CKR_CANT_LOCK;
-      if (args.pReserved) {
-        std::memcpy(&copy, args.pReserved, sizeof(copy));
-        if (copy.ulSize != sizeof(copy)) return CKR_ARGUMENTS_BAD;
-        config = &copy;
-      }
-    }
-    return token::Library::instance().initialize(config);
-  });
-}
-
-CK_RV C_Finalize(CK_VOID_PTR pReserved) {
-  return contained([&]() -> CK_RV {
-    return pReserved ? CKR_ARGUMENTS_BAD : token::Library::instance().finalize();
-  });
-}
-
 CK_RV C_GetInfo(CK_INFO_PTR pInfo) {
   return entered([&]() -> CK_RV {
     if (!pInfo) return CKR_ARGUMENTS_BAD;
