@@ -68,6 +68,16 @@ export async function openSubjects(addon: string): Promise<Subjects> {
     CKA_KEY_TYPE: 'CKK_GENERIC_SECRET',
     CKA_VALUE: secret,
   };
+  const p256 = await signingKeys(generateKeyPairSync('ec', { namedCurve: 'P-256' }), createKey);
+  const secp256k1 = await signingKeys(
+    generateKeyPairSync('ec', { namedCurve: 'secp256k1' }),
+    createKey,
+  );
+  const rsa2048 = await signingKeys(generateKeyPairSync('rsa', { modulusLength: 2048 }), createKey);
+  // The first use of an algorithm runs its self-test, which no synchronous call waits for.
+  await session.sign('CKM_ECDSA_SHA256', p256.tokenPrivate.handle, secret);
+  await session.sign('CKM_ECDSA_SHA256', secp256k1.tokenPrivate.handle, secret);
+  await session.sign('CKM_SHA256_RSA_PKCS', rsa2048.tokenPrivate.handle, secret);
   return {
     loops,
     session,
@@ -80,9 +90,9 @@ export async function openSubjects(addon: string): Promise<Subjects> {
     }),
     mac: await createKey({ ...genericSecret, CKA_SIGN: true }),
     sealing: await createKey({ ...genericSecret, CKA_DERIVE: true }),
-    p256: await signingKeys(generateKeyPairSync('ec', { namedCurve: 'P-256' }), createKey),
-    secp256k1: await signingKeys(generateKeyPairSync('ec', { namedCurve: 'secp256k1' }), createKey),
-    rsa2048: await signingKeys(generateKeyPairSync('rsa', { modulusLength: 2048 }), createKey),
+    p256,
+    secp256k1,
+    rsa2048,
     [Symbol.asyncDispose]: () => device.close(),
   };
 }

@@ -20,7 +20,8 @@ const differences = {
   CreateKey:
     'makes keys of origin AWS_KMS in one Region: another `Origin`, `MultiRegion`, `CustomKeyStoreId`, `XksKeyId` and usage KEY_AGREEMENT are refused; `Policy` as with PutKeyPolicy',
   Decrypt: 'blobs that AWS made do not open, nor do blobs of another data directory',
-  Encrypt: "a blob has [a format of its own](formats/blob.md), and another length than AWS's",
+  Encrypt:
+    'a blob has [a format of its own](formats/blob.md), and the length of one that AWS makes',
   GetKeyPolicy: 'the policy says what was put, and decides nothing',
   ListAliases: 'no `alias/aws/…`: there are no AWS managed keys',
   PutKeyPolicy:
@@ -127,8 +128,9 @@ UnsupportedOperationException, which names the member. \`npm run generate\` writ
 - **No grants.** A request with a grant token is refused with InvalidGrantTokenException.
 - **At once.** A change is in force for every request that starts after its answer. AWS is eventually consistent: code that
   forgets to wait or to retry there passes here.
-- **No throttling, no quotas**, except 50 aliases and 50 tags for a key and 32,768 bytes of policy. ThrottlingException
-  comes when many requests change one key at the same time, or crowd one connection.
+- **No throttling, no quotas**, except 50 aliases and 50 tags for a key, 32,768 bytes of policy and 131,072 bytes of
+  encryption context. ThrottlingException comes when too many requests at once change one key, crowd one connection, or wait
+  for work that takes long.
 - **Signatures** are read from the Authorization header (Signature Version 4); \`X-Amz-Target\` has to be signed. Presigned
   URLs and Version 4A are not taken.
 - **Ciphertext of symmetric keys** opens where it was made and nowhere else. Public keys, signatures, MACs and RSA

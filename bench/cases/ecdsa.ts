@@ -23,7 +23,7 @@ function ecdsa(keys: SigningKeys, noble: typeof p256): Scheme {
     name: 'CKM_ECDSA_SHA256',
     mechanism: 'CKM_ECDSA_SHA256',
     signatureLength: 64,
-    nodeOptions: { dsaEncoding: 'ieee-p1363' },
+    isEcdsa: true,
     signsElsewhere: false,
     noble: {
       sign: (message) => noble.sign(message, keys.scalar),

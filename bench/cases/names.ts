@@ -5,4 +5,6 @@ export const TOKEN_MESSAGE = 'token, Cryptoki in C, message';
 export const SYNC = 'TypeScript, session.sync';
 export const AWAITED = 'TypeScript, awaited session';
 export const NODE = 'node:crypto';
+export const NODE_FIXED = 'node:crypto, r || s';
+export const NODE_AWAITED = 'node:crypto, awaited';
 export const NOBLE = 'noble';

@@ -5,7 +5,12 @@ import type { Subjects } from '../subjects.ts';
 import { type Scheme, signCase, verifyCase } from './signatures.ts';
 
 export function rsaCases(subjects: Subjects): Case[] {
-  const rsa = { keys: subjects.rsa2048, signatureLength: 256, signsElsewhere: true };
+  const rsa = {
+    keys: subjects.rsa2048,
+    signatureLength: 256,
+    isEcdsa: false,
+    signsElsewhere: true,
+  };
   const pss: Scheme = {
     ...rsa,
     name: 'CKM_SHA256_RSA_PKCS_PSS',
@@ -16,7 +21,6 @@ export function rsaCases(subjects: Subjects): Case[] {
     ...rsa,
     name: 'CKM_SHA256_RSA_PKCS',
     mechanism: 'CKM_SHA256_RSA_PKCS',
-    nodeOptions: { padding: constants.RSA_PKCS1_PADDING },
   };
   return [
     signCase('RSA-2048 PSS sign', subjects, pss),

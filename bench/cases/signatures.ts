@@ -2,13 +2,19 @@
  * What the signature cases share: one message, signed and verified by every implementation with the same key pair. The
  * signatures are random, so each is proved by all the others' verification.
  */
-import { sign as nodeSign, verify as nodeVerify, type SignKeyObjectInput } from 'node:crypto';
+import {
+  type KeyObject,
+  sign as nodeSign,
+  verify as nodeVerify,
+  type SignKeyObjectInput,
+} from 'node:crypto';
 import { promisify } from 'node:util';
 import { CKM, type Mechanism, type MechanismName } from '../../src/hsm/index.ts';
+import { ecdsaFromDer, ecdsaToDer } from '../../src/keystore/ecdsa-signature.ts';
 import { type Case, oneBitChanged, type Variant, type Verifier } from '../runner.ts';
 import type { SigningKeys } from '../signing-keys.ts';
 import { awaited, call, loop, pattern, type Subjects } from '../subjects.ts';
-import { AWAITED, C_LOOP, NOBLE, NODE, SYNC, TOKEN } from './names.ts';
+import { AWAITED, C_LOOP, NOBLE, NODE, NODE_AWAITED, NODE_FIXED, SYNC, TOKEN } from './names.ts';
 
 /** Everything here is with SHA-256; PSS with a salt of 32 bytes. */
 export interface Scheme {
@@ -17,8 +23,10 @@ export interface Scheme {
   /** The same with its parameter. */
   readonly mechanism: Mechanism;
   readonly signatureLength: number;
-  /** Beside the key. */
-  readonly nodeOptions: Omit<SignKeyObjectInput, 'key'>;
+  /** Beside the key, where node:crypto's defaults are not it: a key without options costs it least. */
+  readonly nodeOptions?: Omit<SignKeyObjectInput, 'key'>;
+  /** Signatures are r || s. node:crypto is also timed with DER, which costs it less. */
+  readonly isEcdsa: boolean;
   /** Signing takes longer than an event loop should wait, so the token does it on a thread of libuv's pool. */
   readonly signsElsewhere: boolean;
   readonly noble?: {
@@ -38,11 +46,12 @@ export function signCase(
   compare?: 'equal',
 ): Case {
   const { loops, session, sync } = subjects;
-  const { keys, mechanism, signsElsewhere, noble } = scheme;
+  const { keys, mechanism, isEcdsa, signsElsewhere, noble } = scheme;
   const { handle, inLoops } = keys.tokenPrivate;
   const number = CKM[scheme.name];
   const out = Buffer.alloc(scheme.signatureLength);
-  const nodeKey = { ...scheme.nodeOptions, key: keys.privateKey };
+  const nodeKey = forNode(keys.privateKey, scheme);
+  const fixedKey = { key: keys.privateKey, dsaEncoding: 'ieee-p1363' } as const;
   const awaitedSign = (): Promise<Uint8Array> => session.sign(mechanism, handle, message);
   const nodePool = (): Promise<Uint8Array> => signInPool('sha256', message, nodeKey);
   return {
@@ -53,16 +62,21 @@ export function signCase(
       loop(TOKEN, out, (count) => loops.tokenSign(count, number, inLoops, message, out)),
       ...(signsElsewhere ? [] : [call(SYNC, () => sync.sign(mechanism, handle, message))]),
       awaited(AWAITED, awaitedSign, undefined, signsElsewhere),
-      call(NODE, () => nodeSign('sha256', message, nodeKey)),
-      ...(signsElsewhere ? [awaited(`${NODE}, awaited`, nodePool, undefined, true)] : []),
+      call(
+        NODE,
+        () => nodeSign('sha256', message, nodeKey),
+        (signature) => (isEcdsa ? fromDer(signature) : signature),
+      ),
+      ...(isEcdsa ? [call(NODE_FIXED, () => nodeSign('sha256', message, fixedKey))] : []),
+      ...(signsElsewhere ? [awaited(NODE_AWAITED, nodePool, undefined, true)] : []),
       ...(noble ? [call(NOBLE, () => noble.sign(message))] : []),
     ],
   };
 }
 
 export function verifyCase(name: string, subjects: Subjects, scheme: Scheme): Case {
-  const { keys, nodeOptions } = scheme;
-  const signature = nodeSign('sha256', message, { ...nodeOptions, key: keys.privateKey });
+  const made = nodeSign('sha256', message, forNode(scheme.keys.privateKey, scheme));
+  const signature = scheme.isEcdsa ? fromDer(made) : made;
   const variants = checks(subjects, scheme).map(
     (check): Variant => ({
       name: check.name,
@@ -73,16 +87,21 @@ export function verifyCase(name: string, subjects: Subjects, scheme: Scheme): Ca
   return { name, compare: 'equal', variants };
 }
 
-/** A verifier that can be timed. */
+const forNode = (key: KeyObject, { nodeOptions }: Scheme): KeyObject | SignKeyObjectInput =>
+  nodeOptions === undefined ? key : { ...nodeOptions, key };
+
+/** A verifier of r || s, or of RSA's, that can be timed. */
 interface Check extends Verifier {
   run(count: number, signature: Uint8Array): void | Promise<void>;
 }
 
 function checks({ loops, session, sync }: Subjects, scheme: Scheme): Check[] {
-  const { keys, mechanism, noble } = scheme;
+  const { keys, mechanism, isEcdsa, noble } = scheme;
   const { handle, inLoops } = keys.tokenPublic;
   const number = CKM[scheme.name];
-  const nodeKey = { ...scheme.nodeOptions, key: keys.publicKey };
+  const nodeKey = forNode(keys.publicKey, scheme);
+  const fixedKey = { key: keys.publicKey, dsaEncoding: 'ieee-p1363' } as const;
+  const byNode = called(NODE, (signature) => nodeVerify('sha256', message, nodeKey, signature));
   return [
     looped(C_LOOP, (count, signature, verdict) =>
       loops.evpVerify(count, number, keys.publicDer, message, signature, verdict),
@@ -98,7 +117,10 @@ function checks({ loops, session, sync }: Subjects, scheme: Scheme): Check[] {
         for (let i = 0; i < count; i += 1) await this.verify(signature);
       },
     },
-    called(NODE, (signature) => nodeVerify('sha256', message, nodeKey, signature)),
+    isEcdsa ? reformed(ecdsaToDer, byNode) : byNode,
+    ...(isEcdsa
+      ? [called(NODE_FIXED, (signature) => nodeVerify('sha256', message, fixedKey, signature))]
+      : []),
     ...(noble ? [called(NOBLE, (signature) => noble.verify(signature, message))] : []),
   ];
 }
@@ -127,6 +149,19 @@ function called(name: string, verify: (signature: Uint8Array) => boolean): Check
       for (let i = 0; i < count; i += 1) verify(signature);
     },
   };
+}
+
+/** A check of another form of the signature, which is made outside the timing. */
+const reformed = (form: (signature: Uint8Array) => Uint8Array, check: Check): Check => ({
+  name: check.name,
+  verify: (signature) => check.verify(form(signature)),
+  run: (count, signature) => check.run(count, form(signature)),
+});
+
+function fromDer(signature: Uint8Array): Uint8Array {
+  const numbers = ecdsaFromDer(signature, 32);
+  if (numbers === undefined) throw new Error('not an ECDSA signature in DER');
+  return numbers;
 }
 
 /** Two bytes that are 1 and 0 when the signature is accepted and a changed one refused. @throws Error otherwise */

@@ -5,10 +5,10 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string_view>
+#include <system_error>
 
 namespace strongroom::pkcs11 {
 namespace {
@@ -25,7 +25,7 @@ std::string environment(const char* name) {
 // Of the XDG base directories: the variable, or the place below the home directory. Empty: no home.
 std::string base_directory(const char* variable, const char* below_home) {
   // Relative ones are to be ignored, says the specification.
-  if (const std::string value = environment(variable); value.starts_with('/')) return value;
+  if (std::string value = environment(variable); value.starts_with('/')) return value;
   const std::string home = environment("HOME");
   return home.starts_with('/') ? home + below_home : "";
 }
@@ -74,7 +74,7 @@ bool read_file(const std::string& path, Configuration* out, std::string* cause) 
     *cause = path + why;
     return false;
   };
-  if (!file) return refuse(": " + std::string(std::strerror(errno)));
+  if (!file) return refuse(": " + std::generic_category().message(errno));
   std::string line;
   for (unsigned at = 1; std::getline(file, line); ++at) {
     const std::string_view text = trimmed(line);
@@ -93,8 +93,7 @@ bool read_file(const std::string& path, Configuration* out, std::string* cause) 
 std::string configuration_file() {
   if (std::string named = environment("STRONGROOM_PKCS11_CONF"); !named.empty()) return named;
   const std::string base = base_directory("XDG_CONFIG_HOME", "/.config");
-  if (const std::string own = base + "/strongroom/pkcs11.conf"; !base.empty() && exists(own))
-    return own;
+  if (std::string own = base + "/strongroom/pkcs11.conf"; !base.empty() && exists(own)) return own;
   return exists(kSystemFile) ? kSystemFile : "";
 }
 

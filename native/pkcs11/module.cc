@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <system_error>
 
 #include "cryptoki/initialize.h"
 #include "pkcs11/configuration.h"
@@ -59,7 +59,7 @@ CK_RV open_device() {
   if (!read_configuration(&configuration, &cause)) return refused(CKR_FUNCTION_FAILED, cause);
   const std::string& directory = configuration.directory;
   if (!make_directory(directory))
-    return refused(CKR_FUNCTION_FAILED, directory + ": " + std::strerror(errno));
+    return refused(CKR_FUNCTION_FAILED, directory + ": " + std::generic_category().message(errno));
   const std::string flash = directory + "/flash";
   const std::string root = directory + "/root";
   const SR_DEVICE_CONFIG config{

@@ -210,6 +210,50 @@ TEST(TokenInterfaceTest, AForkedChildIsNotInitialised) {
   EXPECT_CKR(CKR_OK, sr().SR_CloseDevice(device));
 }
 
+// What a child that calls C_Initialize leaves behind must be nothing it can meet again.
+TEST(TokenInterfaceTest, AForkedChildInitializesAnew) {
+  SR_DEVICE_CONFIG config = memory_config();
+  CK_C_INITIALIZE_ARGS args{nullptr, nullptr, nullptr, nullptr, CKF_OS_LOCKING_OK, &config};
+  ASSERT_CKR(CKR_OK, c().C_Initialize(&args));
+  const std::string label(32, ' ');
+  const auto open = [&](CK_SESSION_HANDLE* session) {
+    return c().C_InitToken(0, text(kSoPin), kSoPin.size(), text(label)) == CKR_OK &&
+           c().C_OpenSession(0, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, session) ==
+               CKR_OK;
+  };
+  CK_SESSION_HANDLE session = 0;
+  ASSERT_TRUE(open(&session));
+  ByteString before(32), ours(32), theirs(32);
+  ASSERT_CKR(CKR_OK, c().C_GenerateRandom(session, before.data(), before.size()));
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    CK_SESSION_INFO info;
+    CK_SESSION_HANDLE own = 0;
+    CK_ULONG count = 0;
+    const bool works =
+        c().C_Initialize(&args) == CKR_OK &&
+        c().C_Initialize(&args) == CKR_CRYPTOKI_ALREADY_INITIALIZED &&
+        c().C_GetSlotList(CK_TRUE, nullptr, &count) == CKR_OK && count == config.ulSlotCount &&
+        c().C_GetSessionInfo(session, &info) == CKR_SESSION_HANDLE_INVALID && open(&own) &&
+        c().C_GenerateRandom(own, theirs.data(), theirs.size()) == CKR_OK &&
+        c().C_Finalize(nullptr) == CKR_OK && write(ends[1], theirs.data(), 32) == 32;
+    _exit(works ? 0 : 1);
+  }
+  int result = -1;
+  ASSERT_EQ(waitpid(child, &result, 0), child);
+  EXPECT_TRUE(WIFEXITED(result) && WEXITSTATUS(result) == 0);
+  ASSERT_EQ(read(ends[0], theirs.data(), theirs.size()), 32);
+  close(ends[0]);
+  close(ends[1]);
+  ASSERT_CKR(CKR_OK, c().C_GenerateRandom(session, ours.data(), ours.size()));
+  EXPECT_NE(ours, theirs);
+  EXPECT_NE(theirs, ByteString(32, 0));
+  EXPECT_CKR(CKR_OK, c().C_Finalize(nullptr));
+}
+
 // The error state is for the life of the process, so it is entered in a child of its own (exec: a
 // fork is refused).
 using TokenErrorStateTest = TokenTest;

@@ -30,7 +30,7 @@ class PerThread {
   T* get() {
     const std::size_t number = thread_number();
     if (number == kNoThreadNumber) {
-      thread_local Unnumbered own;
+      static thread_local Unnumbered own;
       return up_to_date(own.entry);
     }
     return up_to_date(table_[number]);
@@ -45,6 +45,7 @@ class PerThread {
     Entry entry;
     ~Unnumbered() {
       if (entry.generation == process_generation()) delete entry.value;
+      entry.value = nullptr;
     }
   };
 

@@ -29,6 +29,29 @@ function characterCount(text: string): number {
   return count;
 }
 
+/**
+ * What is wrong, for one message. A body of a megabyte can break a rule some 700,000 times: all are counted, and those are
+ * made into text that fit, and at least the first.
+ */
+class Violations {
+  readonly #texts: string[] = [];
+  #length = 0;
+  count = 0;
+
+  add(text: () => string): void {
+    this.count += 1;
+    if (this.#length > messageLengthMax) return;
+    const made = text();
+    this.#length += made.length + 2;
+    if (this.#length <= messageLengthMax || this.count === 1) this.#texts.push(made);
+  }
+
+  message(): string {
+    const errors = `${this.count} validation error${this.count === 1 ? '' : 's'}`;
+    return `${errors} detected: ${this.#texts.join('; ')}`;
+  }
+}
+
 /** Takes one violated rule. */
 type Report = (rule: string) => void;
 
@@ -113,11 +136,11 @@ function checkStrings(
   list: ListShape,
   member: StringShape,
   path: string,
-  details: string[],
+  violations: Violations,
 ): void {
   let isBroken = false;
   for (const [i, text] of members.entries()) {
-    if (text === null) check(text, member, `${path}.${i + 1}.member`, details);
+    if (text === null) check(text, member, `${path}.${i + 1}.member`, violations);
     else {
       checkRules(text, member, () => {
         isBroken = true;
@@ -125,41 +148,46 @@ function checkStrings(
     }
   }
   if (isBroken) {
-    details.push(
-      `${printed(members, list)} at '${path}' failed to satisfy constraint: Member must satisfy constraint: [${rulesOf(member)}]`,
+    violations.add(
+      () =>
+        `${printed(members, list)} at '${path}' failed to satisfy constraint: Member must satisfy constraint: [${rulesOf(member)}]`,
     );
   }
 }
 
-function checkMembers(value: unknown, shape: Shape, path: string, details: string[]): void {
+function checkMembers(value: unknown, shape: Shape, path: string, violations: Violations): void {
   if (shape.type === 'structure') {
-    checkStructure(value as Members, shape, `${path}.`, details);
+    checkStructure(value as Members, shape, `${path}.`, violations);
   } else if (shape.type === 'map') {
     for (const [key, member] of value as Entries) {
-      check(member, shape.value, `${path}.${cut(key)}.member`, details);
+      check(member, shape.value, `${path}.${cut(key)}.member`, violations);
     }
   } else if (shape.type === 'list') {
     const { member: memberShape } = shape;
     if (memberShape.type === 'string') {
-      checkStrings(value as (string | null)[], shape, memberShape, path, details);
+      checkStrings(value as (string | null)[], shape, memberShape, path, violations);
       return;
     }
     for (const [i, member] of (value as unknown[]).entries()) {
-      check(member, memberShape, `${path}.${i + 1}.member`, details);
+      check(member, memberShape, `${path}.${i + 1}.member`, violations);
     }
   }
 }
 
 /** A value that has to be there: null breaks the first rule of all. */
-function check(value: unknown, shape: Shape, path: string, details: string[]): void {
+function check(value: unknown, shape: Shape, path: string, violations: Violations): void {
   if (value === null || value === undefined) {
-    details.push(`Value null at '${path}' failed to satisfy constraint: Member must not be null`);
+    violations.add(
+      () => `Value null at '${path}' failed to satisfy constraint: Member must not be null`,
+    );
     return;
   }
   checkRules(value, shape, (rule) => {
-    details.push(`${printed(value, shape)} at '${path}' failed to satisfy constraint: ${rule}`);
+    violations.add(
+      () => `${printed(value, shape)} at '${path}' failed to satisfy constraint: ${rule}`,
+    );
   });
-  checkMembers(value, shape, path, details);
+  checkMembers(value, shape, path, violations);
 }
 
 type Members = Readonly<Record<string, unknown>>;
@@ -168,12 +196,12 @@ function checkStructure(
   value: Members,
   shape: StructureShape,
   prefix: string,
-  details: string[],
+  violations: Violations,
 ): void {
   for (const name in shape.members) {
     const { shape: memberShape, required } = shape.members[name]!;
     if (required || value[name] !== undefined) {
-      check(value[name], memberShape, prefix + lowerCamel(name), details);
+      check(value[name], memberShape, prefix + lowerCamel(name), violations);
     }
   }
 }
@@ -183,21 +211,7 @@ function checkStructure(
  * @throws KmsException ValidationException, `N validation error(s) detected: ...; ...`
  */
 export function validate<T>(shape: InputShape<T>, input: T): void {
-  const details: string[] = [];
-  checkStructure(input as Members, shape, '', details);
-  if (details.length === 0) return;
-  throw kmsException(
-    'ValidationException',
-    `${details.length} validation error${details.length === 1 ? '' : 's'} detected: ${joined(details)}`,
-  );
-}
-
-/** The details that fit, and at least the first. */
-function joined(details: readonly string[]): string {
-  let length = 0;
-  const overflow = details.findIndex((detail) => {
-    length += detail.length + 2;
-    return length > messageLengthMax;
-  });
-  return details.slice(0, overflow < 0 ? details.length : Math.max(1, overflow)).join('; ');
+  const violations = new Violations();
+  checkStructure(input as Members, shape, '', violations);
+  if (violations.count > 0) throw kmsException('ValidationException', violations.message());
 }

@@ -153,7 +153,7 @@ export interface KeyStore extends AsyncDisposable {
     algorithm: SigningAlgorithmSpec,
     message: Uint8Array,
     messageType: SignedMessageType,
-  ): Promise<Uint8Array>;
+  ): Soon<Uint8Array>;
   /** With the public key. A malformed signature is a wrong one. */
   verify(
     material: KeyMaterial,
@@ -161,19 +161,19 @@ export interface KeyStore extends AsyncDisposable {
     message: Uint8Array,
     messageType: SignedMessageType,
     signature: Uint8Array,
-  ): Promise<boolean>;
+  ): Soon<boolean>;
   generateMac(
     material: KeyMaterial,
     algorithm: MacAlgorithmSpec,
     message: Uint8Array,
-  ): Promise<Uint8Array>;
+  ): Soon<Uint8Array>;
   /** In constant time. A MAC of another length is a wrong one. */
   verifyMac(
     material: KeyMaterial,
     algorithm: MacAlgorithmSpec,
     message: Uint8Array,
     mac: Uint8Array,
-  ): Promise<boolean>;
+  ): Soon<boolean>;
   random(length: number): Promise<Uint8Array>;
 }
 

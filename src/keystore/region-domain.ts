@@ -49,10 +49,16 @@ import {
   sealedNonceBytes,
   sealedTagBytes,
 } from './key-store.ts';
-import { type Soon, upon } from './soon.ts';
+import { type Soon, soon, upon } from './soon.ts';
 import { deadHandle, deadSession, isCkr, notAuthentic, outOfMemory } from './token-errors.ts';
 
 export type RegionDomainOptions = DomainConnectionOptions;
+
+/** How a piece of work is done: which key of the material it takes, backing or public, and which sessions do it. */
+interface Use {
+  readonly keys?: 'cache' | 'publicKeys';
+  readonly pace?: Pace;
+}
 
 const attemptsMax = 3;
 
@@ -151,7 +157,7 @@ export class RegionDomain implements KeyStore {
     const made = await this.#use(
       material,
       (session, key) => session.sealKeyPair(generation, size, key, additionalData, options),
-      pace.generate,
+      { pace: pace.generate },
     );
     const { publicKeyInfo: publicKey, sealed, plaintext: privateKey } = made;
     return { publicKey, sealed: split(sealed), ...(privateKey && { privateKey }) };
@@ -163,8 +169,10 @@ export class RegionDomain implements KeyStore {
     plaintext: Uint8Array,
   ): Promise<Uint8Array> {
     try {
-      return await this.#usePublic(material, (session, key) =>
-        session.encrypt(oaepMechanisms[algorithm], key, plaintext),
+      return await this.#use(
+        material,
+        (session, key) => session.encrypt(oaepMechanisms[algorithm], key, plaintext),
+        { keys: 'publicKeys' },
       );
     } catch (error) {
       throw isCkr(error, tooLong) ? new PlaintextLengthError('too long', { cause: error }) : error;
@@ -179,7 +187,7 @@ export class RegionDomain implements KeyStore {
     return this.#use(
       material,
       (session, key) => session.decrypt(oaepMechanisms[algorithm], key, ciphertext),
-      'slow',
+      { pace: 'slow' },
     ).catch(throwUnopened);
   }
 
@@ -205,48 +213,51 @@ export class RegionDomain implements KeyStore {
     }
   }
 
-  async sign(
+  sign(
     material: KeyMaterial,
     algorithm: SigningAlgorithmSpec,
     message: Uint8Array,
     messageType: SignedMessageType,
-  ): Promise<Uint8Array> {
-    const { mechanism, data } = toSign(algorithm, message, messageType);
-    const { spec } = kindOf(material);
-    const signature = await this.#use(
-      material,
-      (session, key) => session.sign(mechanism, key, data),
-      spec.pace.private,
-    );
-    return spec.fieldLength === undefined ? signature : ecdsaToDer(signature);
+  ): Soon<Uint8Array> {
+    return soon(() => {
+      const { mechanism, data } = toSign(algorithm, message, messageType);
+      const { fieldLength, pace } = kindOf(material).spec;
+      const signature = this.#useSoon(
+        material,
+        (session, key) => session.sign(mechanism, key, data),
+        { pace: pace.private },
+      );
+      return fieldLength === undefined ? signature : upon(signature, ecdsaToDer);
+    });
   }
 
-  async verify(
+  verify(
     material: KeyMaterial,
     algorithm: SigningAlgorithmSpec,
     message: Uint8Array,
     messageType: SignedMessageType,
     signature: Uint8Array,
-  ): Promise<boolean> {
-    const { mechanism, data } = toSign(algorithm, message, messageType);
-    const { spec } = kindOf(material);
-    const { fieldLength } = spec;
-    const numbers = fieldLength === undefined ? signature : ecdsaFromDer(signature, fieldLength);
-    if (numbers === undefined) return false;
-    return this.#usePublic(
-      material,
-      (session, key) => session.verify(mechanism, key, data, numbers),
-      spec.pace.public,
-    );
+  ): Soon<boolean> {
+    return soon(() => {
+      const { mechanism, data } = toSign(algorithm, message, messageType);
+      const { fieldLength, pace } = kindOf(material).spec;
+      const numbers = fieldLength === undefined ? signature : ecdsaFromDer(signature, fieldLength);
+      if (numbers === undefined) return false;
+      return this.#useSoon(
+        material,
+        (session, key) => session.verify(mechanism, key, data, numbers),
+        { keys: 'publicKeys', pace: pace.public },
+      );
+    });
   }
 
   generateMac(
     material: KeyMaterial,
     algorithm: MacAlgorithmSpec,
     message: Uint8Array,
-  ): Promise<Uint8Array> {
+  ): Soon<Uint8Array> {
     const mechanism = macMechanisms[algorithm];
-    return this.#use(material, (session, key) => session.sign(mechanism, key, message));
+    return this.#useSoon(material, (session, key) => session.sign(mechanism, key, message));
   }
 
   verifyMac(
@@ -254,9 +265,9 @@ export class RegionDomain implements KeyStore {
     algorithm: MacAlgorithmSpec,
     message: Uint8Array,
     mac: Uint8Array,
-  ): Promise<boolean> {
+  ): Soon<boolean> {
     const mechanism = macMechanisms[algorithm];
-    return this.#use(material, (session, key) => session.verify(mechanism, key, message, mac));
+    return this.#useSoon(material, (session, key) => session.verify(mechanism, key, message, mac));
   }
 
   random(length: number): Promise<Uint8Array> {
@@ -270,26 +281,14 @@ export class RegionDomain implements KeyStore {
     if (connection !== undefined) await closeConnection(connection);
   }
 
-  /** Runs `work` on a lane with the material's key, which is unwrapped if it has to be. */
+  /** Runs `work` on a lane with the material's key, which is brought into the token if it has to be. */
   #use<T>(
     material: KeyMaterial,
     work: (session: Session, key: ObjectHandle) => Promise<T>,
-    pace: Pace = 'fast',
+    { keys = 'cache', pace = 'fast' }: Use = {},
   ): Promise<T> {
     return this.#work(
-      (connection, session) => connection.cache.use(material, (key) => work(session, key)),
-      { materials: [material], pace },
-    );
-  }
-
-  /** The same with its public key. */
-  #usePublic<T>(
-    material: KeyMaterial,
-    work: (session: Session, key: ObjectHandle) => Promise<T>,
-    pace: Pace = 'fast',
-  ): Promise<T> {
-    return this.#work(
-      (connection, session) => connection.publicKeys.use(material, (key) => work(session, key)),
+      (connection, session) => connection[keys].use(material, (key) => work(session, key)),
       { materials: [material], pace },
     );
   }
@@ -298,24 +297,27 @@ export class RegionDomain implements KeyStore {
   #useSoon<T>(
     material: KeyMaterial,
     work: (session: Session | SyncSession, key: ObjectHandle) => Soon<T>,
+    use: Use = {},
   ): Soon<T> {
     return (
-      this.#atOnce(material, work) ??
-      this.#use(material, async (session, key) => work(session, key))
+      this.#atOnce(material, work, use) ??
+      this.#use(material, async (session, key) => work(session, key), use)
     );
   }
 
   /**
-   * Runs `work` on this thread where key and lane are at hand. Undefined: it did not come to a result, be it that the
-   * token is busy or a handle dead. The work is then done again by #use, which waits, mends or reports.
+   * Runs `work` on this thread where key and lane are at hand. Undefined: it did not come to a result, be it that it is
+   * slow, the token busy or a handle dead. The work is then done again by #use, which waits, mends or reports.
    */
   #atOnce<T>(
     material: KeyMaterial,
     work: (session: SyncSession, key: ObjectHandle) => Soon<T>,
+    { keys = 'cache', pace = 'fast' }: Use,
   ): Soon<T> | undefined {
+    if (pace !== 'fast') return undefined;
     const connection = this.#live();
     const session = connection?.lanes.idle?.sync;
-    const key = session && connection?.cache.peek(material);
+    const key = session && connection?.[keys].peek(material);
     if (key === undefined) return undefined;
     try {
       return work(session as SyncSession, key);

@@ -18,6 +18,7 @@ import {
   MessageAuthenticationError,
   PlaintextLengthError,
 } from '../../src/keystore/key-store.ts';
+import type { Soon } from '../../src/keystore/soon.ts';
 import { type KeyStoreFeatures, newBinding } from '../support/material.ts';
 import {
   digestOf,
@@ -236,7 +237,7 @@ export function keyStoreAlgorithmsContract(
 
     it('takes nothing of RSA that lost its leading zeros', async () => {
       if (!specs.includes('RSA_2048')) throw new Error('RSA_2048 is not among the specs');
-      const untilZero = async (make: () => Promise<Uint8Array>): Promise<Uint8Array> => {
+      const untilZero = async (make: () => Soon<Uint8Array>): Promise<Uint8Array> => {
         for (;;) {
           const made = await make();
           if (made[0] === 0) return made;

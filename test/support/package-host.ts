@@ -51,6 +51,16 @@ function npmProgram(name: 'npm' | 'npx'): string {
   return program;
 }
 
+const waysToRegistry = [
+  'HTTPS_PROXY',
+  'https_proxy',
+  'NO_PROXY',
+  'no_proxy',
+  'NODE_EXTRA_CA_CERTS',
+  'npm_config_cafile',
+  'npm_config_registry',
+];
+
 export class PackageHost {
   /** PATH of a machine without a compiler. */
   readonly barePath: string;
@@ -106,9 +116,14 @@ export class PackageHost {
     return directory;
   }
 
-  /** The environment of a user with this PATH; npm's settings of whoever runs the tests stay out, but for its cache. */
+  /**
+   * The environment of a user with this PATH. Of whoever runs the tests it has npm's cache and the way to the
+   * registry, and no other setting.
+   */
   environment(path: string = this.barePath): NodeJS.ProcessEnv {
+    const way = waysToRegistry.filter((name) => process.env[name] !== undefined);
     return {
+      ...Object.fromEntries(way.map((name) => [name, process.env[name]])),
       PATH: path,
       HOME: join(this.#folder, 'home'),
       LANG: 'C.UTF-8',

@@ -46,11 +46,29 @@ void start_threads(CK_FUNCTION_LIST* list) {
   while (inside != 4) std::this_thread::yield();
 }
 
+CK_RV child_works(CK_FUNCTION_LIST* list) {
+  CK_INFO info;
+  CK_SESSION_HANDLE session = 0;
+  CK_OBJECT_HANDLE key = 0;
+  if (list->C_GetInfo(&info) != CKR_CRYPTOKI_NOT_INITIALIZED) return CKR_GENERAL_ERROR;
+  const std::string own = std::string(std::getenv("STRONGROOM_TOKEN_DIR")) + "-of-children";
+  setenv("STRONGROOM_TOKEN_DIR", own.c_str(), 1);
+  CK_RV rv = list->C_Initialize(nullptr);
+  if (rv == CKR_OK) rv = list->C_OpenSession(0, CKF_SERIAL_SESSION, nullptr, nullptr, &session);
+  if (rv == CKR_TOKEN_NOT_RECOGNIZED) {  // the first child's
+    rv = make_token(list);
+    if (rv == CKR_OK) rv = list->C_OpenSession(0, CKF_SERIAL_SESSION, nullptr, nullptr, &session);
+  }
+  if (rv == CKR_OK) rv = make_key(list, session, CK_FALSE, &key);
+  if (rv == CKR_OK) rv = encrypt_once(list, session, key);
+  return rv == CKR_OK ? list->C_Finalize(nullptr) : rv;
+}
+
 int fork_child(CK_FUNCTION_LIST* list) {
   const pid_t child = fork();
   if (child == 0) {
-    CK_INFO info;
-    std::exit(list->C_GetInfo(&info) == CKR_CRYPTOKI_NOT_INITIALIZED ? EXIT_SUCCESS : EXIT_FAILURE);
+    const CK_RV rv = child_works(list);
+    std::exit(rv == CKR_OK ? EXIT_SUCCESS : failed("the child's work", rv));
   }
   int status = -1;
   return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status)

@@ -17,12 +17,16 @@ export interface RecordSource {
   readonly mac: Mac;
   /** Decoded records kept of each table; the oldest go first. Default 100,000. */
   readonly cacheCountMax?: number;
+  /** And as many bytes of bodies: a key may have tags, a policy and a description of 100 KiB. Default 64 MiB. */
+  readonly cacheBytesMax?: number;
 }
 
 interface Kept<T> {
   readonly value: T;
   /** Of the record that it was decoded from; no other record has it. */
   readonly mac: Uint8Array;
+  /** Of the record's body. */
+  readonly bytes: number;
 }
 
 export class RecordTable<T extends object> {
@@ -31,7 +35,9 @@ export class RecordTable<T extends object> {
   readonly #mac: Mac;
   readonly #decode: (record: StoredRecord) => T;
   readonly #cacheCountMax: number;
+  readonly #cacheBytesMax: number;
   readonly #kept = new Map<string, Kept<T>>();
+  #keptBytes = 0;
   /** Every change up to here is reflected in #kept. */
   #sequence: number;
   #refreshing: Promise<void> | undefined;
@@ -39,7 +45,7 @@ export class RecordTable<T extends object> {
   /** @param decode reads a record whose MAC was checked. @throws RecordIntegrityError */
   constructor(
     table: Table,
-    { store, mac, cacheCountMax = 100_000 }: RecordSource,
+    { store, mac, cacheCountMax = 100_000, cacheBytesMax = 64 * 1024 * 1024 }: RecordSource,
     decode: (record: StoredRecord) => T,
   ) {
     this.#table = table;
@@ -47,6 +53,7 @@ export class RecordTable<T extends object> {
     this.#mac = mac;
     this.#decode = decode;
     this.#cacheCountMax = cacheCountMax;
+    this.#cacheBytesMax = cacheBytesMax;
     this.#sequence = store.sequence();
   }
 
@@ -101,14 +108,22 @@ export class RecordTable<T extends object> {
     await verifyRecord(this.#mac, record);
     const kept = this.#kept.get(record.key);
     if (kept !== undefined && Buffer.compare(kept.mac, record.mac) === 0) return kept;
-    return { value: this.#decode(record), mac: record.mac };
+    return { value: this.#decode(record), mac: record.mac, bytes: record.body.length };
   }
 
   #keep(primaryKey: string, kept: Kept<T>): void {
+    this.#drop(primaryKey);
     this.#kept.set(primaryKey, kept);
-    if (this.#kept.size <= this.#cacheCountMax) return;
-    const [oldest] = this.#kept.keys();
-    if (oldest !== undefined) this.#kept.delete(oldest);
+    this.#keptBytes += kept.bytes;
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= this.#cacheCountMax && this.#keptBytes <= this.#cacheBytesMax) return;
+      this.#drop(oldest);
+    }
+  }
+
+  #drop(primaryKey: string): void {
+    this.#keptBytes -= this.#kept.get(primaryKey)?.bytes ?? 0;
+    this.#kept.delete(primaryKey);
   }
 
   /** Drops what has changed up to at least the moment of the call. */
@@ -124,8 +139,10 @@ export class RecordTable<T extends object> {
   async #dropChanged(): Promise<void> {
     const newest = this.#store.sequence();
     const changes = await this.#store.changesSince(this.#sequence);
-    if (changes === undefined) this.#kept.clear();
-    else for (const { table, key } of changes) if (table === this.#table) this.#kept.delete(key);
+    if (changes === undefined) {
+      this.#kept.clear();
+      this.#keptBytes = 0;
+    } else for (const { table, key } of changes) if (table === this.#table) this.#drop(key);
     // What was committed after `newest` may be among the changes; seeing it twice does no harm.
     this.#sequence = newest;
   }

@@ -3,6 +3,8 @@
  * Source: AWS KMS API Reference, GenerateMac; recorded error texts.
  * Errors beyond the shared ones: InvalidKeyUsageException for an algorithm of another key spec.
  */
+import type { Output } from '../../api/operations.ts';
+import { upon } from '../../keystore/soon.ts';
 import { defineOperation, type Operation } from '../operation.ts';
 import { requireAlgorithm } from './algorithm.ts';
 
@@ -18,8 +20,10 @@ export const generateMac: Operation<'GenerateMac'> = defineOperation({
   secrets: ['Message'],
   prepare: () => undefined,
   check: ({ MacAlgorithm }, key) => requireAlgorithm(MacAlgorithm, key),
-  async run({ input: { Message: message, MacAlgorithm: algorithm }, key, keyStore }) {
-    const mac = await keyStore.generateMac(key.current.material, algorithm, message);
-    return { Mac: mac, MacAlgorithm: algorithm, KeyId: key.arn };
+  run({ input: { Message: message, MacAlgorithm: algorithm }, key, keyStore }) {
+    return upon(
+      keyStore.generateMac(key.current.material, algorithm, message),
+      (mac): Output<'GenerateMac'> => ({ Mac: mac, MacAlgorithm: algorithm, KeyId: key.arn }),
+    );
   },
 });

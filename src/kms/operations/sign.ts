@@ -4,6 +4,8 @@
  * Errors beyond the shared ones: InvalidKeyUsageException for an algorithm of other key specs, ValidationException for a
  * digest of another length than the algorithm's.
  */
+import type { Output } from '../../api/operations.ts';
+import { upon } from '../../keystore/soon.ts';
 import { defineOperation, type Operation } from '../operation.ts';
 import { checkMessage, messageTypeOf } from './message.ts';
 
@@ -19,10 +21,16 @@ export const sign: Operation<'Sign'> = defineOperation({
   secrets: ['Message'],
   prepare: () => undefined,
   check: checkMessage,
-  async run({ input, key, keyStore }) {
+  run({ input, key, keyStore }) {
     const { Message: message, SigningAlgorithm: algorithm } = input;
     const { material } = key.current;
-    const signature = await keyStore.sign(material, algorithm, message, messageTypeOf(input));
-    return { KeyId: key.arn, Signature: signature, SigningAlgorithm: algorithm };
+    return upon(
+      keyStore.sign(material, algorithm, message, messageTypeOf(input)),
+      (signature): Output<'Sign'> => ({
+        KeyId: key.arn,
+        Signature: signature,
+        SigningAlgorithm: algorithm,
+      }),
+    );
   },
 });

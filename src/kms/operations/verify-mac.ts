@@ -4,6 +4,8 @@
  * Errors beyond the shared ones: KMSInvalidMacException, InvalidKeyUsageException for an algorithm of another key spec.
  */
 import { kmsException } from '../../api/exceptions.ts';
+import type { Output } from '../../api/operations.ts';
+import { upon } from '../../keystore/soon.ts';
 import { defineOperation, type Operation } from '../operation.ts';
 import { requireAlgorithm } from './algorithm.ts';
 
@@ -19,10 +21,14 @@ export const verifyMac: Operation<'VerifyMac'> = defineOperation({
   secrets: ['Message'],
   prepare: () => undefined,
   check: ({ MacAlgorithm }, key) => requireAlgorithm(MacAlgorithm, key),
-  async run({ input, key, keyStore }) {
+  run({ input, key, keyStore }) {
     const { Message: message, MacAlgorithm: algorithm, Mac: mac } = input;
-    if (!(await keyStore.verifyMac(key.current.material, algorithm, message, mac)))
-      throw kmsException('KMSInvalidMacException');
-    return { KeyId: key.arn, MacValid: true, MacAlgorithm: algorithm };
+    return upon(
+      keyStore.verifyMac(key.current.material, algorithm, message, mac),
+      (isValid): Output<'VerifyMac'> => {
+        if (!isValid) throw kmsException('KMSInvalidMacException');
+        return { KeyId: key.arn, MacValid: true, MacAlgorithm: algorithm };
+      },
+    );
   },
 });

@@ -5,6 +5,8 @@
  * specs, ValidationException for a digest of another length than the algorithm's.
  */
 import { kmsException } from '../../api/exceptions.ts';
+import type { Output } from '../../api/operations.ts';
+import { upon } from '../../keystore/soon.ts';
 import { defineOperation, type Operation } from '../operation.ts';
 import { checkMessage, messageTypeOf } from './message.ts';
 
@@ -20,12 +22,16 @@ export const verify: Operation<'Verify'> = defineOperation({
   secrets: ['Message'],
   prepare: () => undefined,
   check: checkMessage,
-  async run({ input, key, keyStore }) {
+  run({ input, key, keyStore }) {
     const { Message: message, SigningAlgorithm: algorithm, Signature: signature } = input;
     const { material } = key.current;
     const type = messageTypeOf(input);
-    if (!(await keyStore.verify(material, algorithm, message, type, signature)))
-      throw kmsException('KMSInvalidSignatureException');
-    return { KeyId: key.arn, SignatureValid: true, SigningAlgorithm: algorithm };
+    return upon(
+      keyStore.verify(material, algorithm, message, type, signature),
+      (isValid): Output<'Verify'> => {
+        if (!isValid) throw kmsException('KMSInvalidSignatureException');
+        return { KeyId: key.arn, SignatureValid: true, SigningAlgorithm: algorithm };
+      },
+    );
   },
 });

@@ -1,4 +1,4 @@
-/** As docs/operations.md shows it: one server for a whole vitest run. */
+/** As the README shows it: one server for a whole vitest run. */
 import { startServer } from '../../../src/testing/index.ts';
 
 export default async function setup(): Promise<() => Promise<unknown>> {

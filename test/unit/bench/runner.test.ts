@@ -8,12 +8,16 @@ import {
   median,
   percentile,
   type Variant,
+  type Verifier,
 } from '../../../bench/runner.ts';
 
 let processorTime = 0;
-/** A thread that spends 5 ms of processor time between any two looks at the clock. */
-const threadNanoseconds = (): number => (processorTime += 5e6);
-const options = { rounds: 3, sliceMs: 1, threadNanoseconds };
+/** A thread that spends 5 ms of processor time between any two looks at its clock, and a process that spends 7 ms. */
+const processor = {
+  threadNanoseconds: (): number => (processorTime += 5e6),
+  processNanoseconds: (): number => (processorTime += 7e6),
+};
+const options = { rounds: 3, sliceMs: 1, processor };
 
 /** A variant that notes how often it ran. */
 function variant(name: string, output: Uint8Array): Variant & { ran: number } {
@@ -81,6 +85,56 @@ describe('the proof', () => {
       const count = 5e6 / (processorNanoseconds[0] ?? 0);
       expect(count).toBeCloseTo(Math.round(count));
     }
+  });
+});
+
+describe('the proof by verifiers', () => {
+  /** Accepts what ends in an even byte, or whatever `verdict` says. */
+  const verifier = (name: string, verdict?: boolean): Verifier => ({
+    name,
+    verify: async (output) => verdict ?? (output.at(-1) ?? 1) % 2 === 0,
+  });
+  const variants = [variant('a', Uint8Array.of(7, 2)), variant('b', Uint8Array.of(9, 9, 4))];
+
+  it('lets outputs pass that every verifier accepts', async () => {
+    const compare = [verifier('one'), verifier('another')];
+    const measured = await measure({ name: 'signatures', compare, variants }, options);
+    expect(measured.map((each) => each.variant)).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    ['refuses', verifier('strict', false), "signatures: 'a' gives what 'strict' refuses"],
+    ['takes anything', verifier('lax', true), "signatures: 'a' gives what 'lax' accepts when"],
+  ])('fails at a verifier that %s', async (_, wrong, message) => {
+    const compare = [verifier('one'), wrong];
+    const untimed = variants.map((each) => ({ ...each, ran: 0 }));
+    await expect(
+      measure({ name: 'signatures', compare, variants: untimed }, options),
+    ).rejects.toThrow(message);
+    expect(untimed.map(({ ran }) => ran)).toEqual([0, 0]);
+  });
+
+  it('fails at an output that is wrong', async () => {
+    const wrong = [...variants, variant('wrong', Uint8Array.of(8, 3))];
+    await expect(
+      measure({ name: 'signatures', compare: [verifier('one')], variants: wrong }, options),
+    ).rejects.toThrow("'wrong' gives what 'one' refuses");
+  });
+});
+
+describe('work on other threads', () => {
+  it('is measured by the clock of the process', async () => {
+    // So slow that it runs once in a slice.
+    const slow = { proof: () => Uint8Array.of(1), run: () => busy(3) };
+    const variants = [
+      { ...slow, name: 'here' },
+      { ...slow, name: 'there', elsewhere: true },
+    ];
+    const measured = await measure({ name: 'threads', compare: 'equal', variants }, options);
+    expect(measured.map(({ processorNanoseconds }) => processorNanoseconds)).toEqual([
+      [5e6, 5e6, 5e6],
+      [7e6, 7e6, 7e6],
+    ]);
   });
 });
 

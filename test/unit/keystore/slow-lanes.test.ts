@@ -53,10 +53,10 @@ describe('Turns', () => {
   it('are given back by work that fails', async () => {
     const turns = new Turns({ countMax: 1, waitingCountMax: 1 });
     const work = new Work();
-    const failed = turns.run(work.of('a'));
+    const failed = expect(turns.run(work.of('a'))).rejects.toThrow('a failed');
     const next = turns.run(work.of('b'));
     await work.end('a', new Error('a failed'));
-    await expect(failed).rejects.toThrow('a failed');
+    await failed;
     await work.end('b');
     expect(await next).toBe('b');
   });

@@ -51,13 +51,28 @@ describe('the cache', () => {
     expect(await keys.find(accountId, keyId)).toMatchObject({ keyState: 'Disabled' });
   });
 
-  it('is bounded', async () => {
-    const keys = repository({ cacheCountMax: 1 });
+  it.each([
+    ['number', () => ({ cacheCountMax: 1 })],
+    ['bytes', () => ({ cacheBytesMax: kms.record(keyId).record.body.length + 10 })],
+  ])('is bounded, in %s', async (_, bound) => {
+    const keys = repository(bound());
     const first = await keys.find(accountId, keyId);
     await keys.find(accountId, await kms.createKey());
     const again = keys.find(accountId, keyId);
     expect(again).toBeInstanceOf(Promise);
     expect(await again).toEqual(first);
+  });
+
+  it('keeps what is within the bounds, whatever was changed and forgotten meanwhile', async () => {
+    const { length } = kms.record(keyId).record.body;
+    const keys = repository({ cacheBytesMax: 2 * length + 10 });
+    const other = await kms.createKey();
+    for (let i = 0; i < 4; i++) {
+      kms.store.isForgetful = i === 2;
+      await kms.ok(i % 2 === 0 ? 'DisableKey' : 'EnableKey', { KeyId: keyId });
+      for (const id of [keyId, other]) await keys.find(accountId, id);
+      for (const id of [keyId, other]) expect(keys.find(accountId, id)).not.toBeInstanceOf(Promise);
+    }
   });
 
   it('remembers no absence', async () => {

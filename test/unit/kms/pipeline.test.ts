@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { inputs } from '../../../src/api/operations.ts';
 import { CKR, type CkrName } from '../../../src/hsm/constants.ts';
 import { CkrError } from '../../../src/hsm/errors.ts';
+import { KeyStoreBusyError } from '../../../src/keystore/key-store.ts';
 import { deviceException } from '../../../src/kms/ckr-exceptions.ts';
 import { operations } from '../../../src/kms/operations/index.ts';
 import { StoreUnavailableError } from '../../../src/store/metadata-store.ts';
@@ -187,6 +188,14 @@ describe('faults', () => {
       },
     ]);
     expect(JSON.stringify(kms.events)).not.toContain('secret detail');
+  });
+
+  it('are not that a key store has too much to do', async () => {
+    kms.keyStore.failure = new KeyStoreBusyError('too much waits');
+    expect(await kms.error('Encrypt', { KeyId, Plaintext: base64('x') })).toBe(
+      'ThrottlingException: You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
+    );
+    expect(kms.faults).toEqual([]);
   });
 
   it('of the store', async () => {

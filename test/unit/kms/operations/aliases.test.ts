@@ -328,6 +328,18 @@ describe('ListAliases', () => {
       }
   });
 
+  it('says that there is more when an alias goes after its key was read', async () => {
+    for (const name of ['alias/a', 'alias/b', 'alias/c']) await create(name);
+    kms.store.records.delete(`aliases/${region}/${accountId}/alias/a`);
+    const page = await kms.ok('ListAliases', { KeyId, Limit: 1 });
+    expect([page.Aliases.length, page.Aliases[0].AliasName, page.Truncated]).toEqual([
+      1,
+      'alias/b',
+      true,
+    ]);
+    expect(await names({ KeyId, Marker: page.NextMarker })).toEqual(['alias/c']);
+  });
+
   it('answers 50 when no limit is given and 100 at most', async () => {
     const keys = [KeyId, await kms.createKey(), await kms.createKey()];
     for (let i = 0; i < 101; i++) await create(`alias/${i}`, keys[i % 3]);

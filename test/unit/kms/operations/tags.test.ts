@@ -75,6 +75,11 @@ describe('TagResource', () => {
     await kms.ok('TagResource', { KeyId, Tags: [tag('a')] });
     expect(await listed()).toEqual([tag('a'), tag('b')]);
   });
+
+  it('keeps the changes of many requests at a time', async () => {
+    await Promise.all(many(30).map((one) => kms.ok('TagResource', { KeyId, Tags: [one] })));
+    expect(await listed()).toHaveLength(30);
+  });
 });
 
 describe('UntagResource', () => {
