@@ -6,6 +6,7 @@
 #include "test/public_key_support.h"
 #include "token/algorithms/der.h"
 #include "token/algorithms/key_encoding.h"
+#include "token/no_wait.h"
 
 namespace strongroom {
 namespace {
@@ -317,6 +318,20 @@ TEST(KeyEncoding, OnlyDerIsRead) {
   EXPECT_TRUE(number("02020080"));
   for (const char* const wrong : {"0200", "020180", "0201ff", "02020001", "0202007f", "02020000"})
     EXPECT_FALSE(number(wrong)) << wrong;
+}
+
+TEST(KeyEncoding, SlowReadingIsNotForAThreadThatMayNotWait) {
+  const auto read = [](const algorithms::PrivateKey& key) {
+    const Buffer pkcs8 = copy(key.value());
+    no_wait = true;
+    const CK_RV rv = read_private_key(pkcs8);
+    no_wait = false;
+    return rv;
+  };
+  EXPECT_EQ(read(*rsa_key(2048)), CKR_STRONGROOM_BUSY);
+  EXPECT_EQ(read(*ec_key(Curve::kP384)), CKR_STRONGROOM_BUSY);
+  EXPECT_EQ(read(*ec_key(Curve::kP521)), CKR_STRONGROOM_BUSY);
+  EXPECT_EQ(read(*ec_key(Curve::kP256)), CKR_OK);
 }
 
 TEST(Curves, AreKnownByTheirParameters) {

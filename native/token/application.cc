@@ -9,11 +9,16 @@ void Operation::end() {
   key.reset();
   iv.clear();
   aad.clear();
+  in_parts = false;
+  wipe(parts.data(), parts.size());
+  parts.clear();
+  digest.reset();
   found.clear();
   next = 0;
   // A rare large operation does not keep its room for ever.
   constexpr std::size_t kKept = 65536;
   if (aad.capacity() > kKept) aad.shrink_to_fit();
+  if (parts.capacity() > kKept) parts.shrink_to_fit();
   if (found.capacity() > kKept) found.shrink_to_fit();
 }
 

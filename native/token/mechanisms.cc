@@ -35,6 +35,10 @@ constexpr MechanismRow hmac(CK_MECHANISM_TYPE type, Family family, Hash hash, Ke
   return {type, {1, kMac, kSigns}, family, hash, kGenericKeys | own, 1, kMac};
 }
 
+constexpr MechanismRow digest(CK_MECHANISM_TYPE type, Hash hash) {
+  return {type, {0, 0, CKF_DIGEST}, Family::kDigest, hash, 0, 0, 0};
+}
+
 // Ascending by type. Generic secret generation counts bits (6.8.4), as RSA and EC do; everything
 // else here counts bytes.
 constexpr MechanismRow kRows[] = {
@@ -58,14 +62,19 @@ constexpr MechanismRow kRows[] = {
     rsa(CKM_SHA512_RSA_PKCS_PSS, kSigns, Family::kRsaPss, kSha512),
     rsa(CKM_SHA224_RSA_PKCS, kSigns, Family::kRsaPkcs1, kSha224),
     rsa(CKM_SHA224_RSA_PKCS_PSS, kSigns, Family::kRsaPss, kSha224),
+    digest(CKM_SHA_1, kSha1),
     hmac(CKM_SHA_1_HMAC, Family::kHmac, kSha1, kSha1HmacKeys),
     hmac(CKM_SHA_1_HMAC_GENERAL, Family::kHmacGeneral, kSha1, kSha1HmacKeys),
+    digest(CKM_SHA256, kSha256),
     hmac(CKM_SHA256_HMAC, Family::kHmac, kSha256, kSha256HmacKeys),
     hmac(CKM_SHA256_HMAC_GENERAL, Family::kHmacGeneral, kSha256, kSha256HmacKeys),
+    digest(CKM_SHA224, kSha224),
     hmac(CKM_SHA224_HMAC, Family::kHmac, kSha224, kSha224HmacKeys),
     hmac(CKM_SHA224_HMAC_GENERAL, Family::kHmacGeneral, kSha224, kSha224HmacKeys),
+    digest(CKM_SHA384, kSha384),
     hmac(CKM_SHA384_HMAC, Family::kHmac, kSha384, kSha384HmacKeys),
     hmac(CKM_SHA384_HMAC_GENERAL, Family::kHmacGeneral, kSha384, kSha384HmacKeys),
+    digest(CKM_SHA512, kSha512),
     hmac(CKM_SHA512_HMAC, Family::kHmac, kSha512, kSha512HmacKeys),
     hmac(CKM_SHA512_HMAC_GENERAL, Family::kHmacGeneral, kSha512, kSha512HmacKeys),
     {CKM_GENERIC_SECRET_KEY_GEN,

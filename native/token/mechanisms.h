@@ -23,6 +23,7 @@ enum class Family : std::uint8_t {
   kRsaPss,
   kRsaOaep,
   kEcdsa,
+  kDigest,
 };
 
 enum KeyTypeMask : std::uint32_t {

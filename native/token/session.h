@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "token/algorithms/digest_state.h"
 #include "token/mechanisms.h"
 #include "token/no_wait.h"
 #include "token/parameters.h"
@@ -27,6 +28,7 @@ struct Operation {
     kDecrypt,
     kSign,
     kVerify,
+    kDigest,
     kMessageEncrypt,
     kMessageDecrypt,
   };
@@ -37,9 +39,12 @@ struct Operation {
   SignatureParameters signature;
   CipherParameters cipher;  // its bytes are in the next two
   std::vector<std::uint8_t> iv;
-  std::vector<std::uint8_t> aad;        // GCM: additional data; OAEP: label
-  std::vector<CK_OBJECT_HANDLE> found;  // kFind
-  std::size_t next = 0;                 // kFind
+  std::vector<std::uint8_t> aad;                    // GCM: additional data; OAEP: label
+  bool in_parts = false;                            // an Update has been called
+  std::vector<std::uint8_t> parts;                  // kSign, kVerify: what the Updates brought
+  std::unique_ptr<algorithms::DigestState> digest;  // kDigest
+  std::vector<CK_OBJECT_HANDLE> found;              // kFind
+  std::size_t next = 0;                             // kFind
 
   void end();
 };

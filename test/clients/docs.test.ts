@@ -14,6 +14,7 @@ describeClient(
     ['/usr/bin/pkcs11-tool', 'opensc'],
     ['/usr/bin/p11tool', 'gnutls-bin'],
     ['/usr/bin/openssl', 'openssl'],
+    ['/usr/bin/keytool', 'openjdk-17-jdk-headless'],
     ['/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so', 'libengine-pkcs11-openssl'],
   ],
   () => {
@@ -44,6 +45,11 @@ describeClient(
     it('p11tool', async () => {
       const printed = await bash(blocks('p11tool (GnuTLS)', 'sh'));
       expect(printed).toMatch(/Verifying against public key in the token\.\.\. ok/);
+    });
+
+    it('Java', async () => {
+      writeFileSync(join(directory, 'pkcs11.cfg'), blocks('Java (SunPKCS11)', 'ini'));
+      expect(await bash(blocks('Java (SunPKCS11)', 'sh'))).toMatch(/secret, SecretKeyEntry/);
     });
 
     it('OpenSSL', async () => {

@@ -2,6 +2,7 @@
  * OpenSC's pkcs11-tool on libstrongroom-pkcs11.so, and OpenSSL as the judge of what it makes.
  */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -167,9 +168,28 @@ describeClient('pkcs11-tool', tools, () => {
     expect(text).toMatch(/CKR_PIN_INCORRECT/);
   });
 
-  it('--test ends without an error', async () => {
-    const report = await tool('--test');
+  it('hashes', async () => {
+    await tool('--hash', '--mechanism', 'SHA256', '-i', at('data'), '-o', at('digest'));
+    const digest = createHash('sha256')
+      .update(readFileSync(at('data')))
+      .digest();
+    expect(readFileSync(at('digest'))).toEqual(digest);
+  });
+
+  it('--test-ec ends well', async () => {
+    const ec = ['--session-rw', '--test-ec', '--key-type', 'EC:prime256v1', '--id', '77'];
+    expect(await tool(...ec, '--allow-sw')).toMatch(/==> OK/);
+  });
+
+  // Without --allow-sw it looks for mechanisms with CKF_HW and leaves out the rest.
+  it.each([[[]], [['--allow-sw']]])('--test %j ends without an error', async (options) => {
+    const report = await tool('--test', ...options);
     expect(report).toMatch(/^No errors$/m);
+    if (options.length > 0) {
+      expect(report).toMatch(/all 4 digest functions seem to work/);
+      expect(report).toMatch(/all 4 signature functions seem to work/);
+      expect(report).toMatch(/Decryption.*OAEP.*\nOK\n/s);
+    }
     // Its own words for what it leaves out; docs/pkcs11.md lists them.
     for (const line of report.split('\n').filter((each) => /not implemented|skipping/.test(each)))
       process.stdout.write(`pkcs11-tool --test: ${line.trim()}\n`);

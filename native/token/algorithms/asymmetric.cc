@@ -48,7 +48,7 @@ CK_RV make_public_key(Bytes info, std::shared_ptr<PublicKey>* out) {
 CK_RV make_private_key(Secret value, std::shared_ptr<PrivateKey>* out) {
   DecodedPrivateKey key;
   if (!read_pkcs8(value.bytes(), &key)) return CKR_ATTRIBUTE_VALUE_INVALID;
-  if (no_wait && key.type == CKK_EC && is_slow(key.ec.curve)) return CKR_STRONGROOM_BUSY;
+  if (no_wait && (key.type == CKK_RSA || is_slow(key.ec.curve))) return CKR_STRONGROOM_BUSY;
   return key.type == CKK_RSA ? make_rsa_private_key(key.rsa, out)
                              : make_ec_private_key(key.ec, out);
 }

@@ -54,8 +54,8 @@ CK_RV make_ec_public_key(Curve, Bytes point, std::shared_ptr<PublicKey>* out);
 // From a SubjectPublicKeyInfo, with the same answer.
 CK_RV make_public_key(Bytes info, std::shared_ptr<PublicKey>* out);
 // Reads PKCS#8, RSA with two primes or EC with a named curve above; checks the key's consistency.
-// CKR_ATTRIBUTE_VALUE_INVALID: not such a key. CKR_STRONGROOM_BUSY: reading this one is slow (P-384
-// and P-521, whose public point takes a millisecond). `value` is consumed in any case.
+// CKR_ATTRIBUTE_VALUE_INVALID: not such a key. CKR_STRONGROOM_BUSY: reading this one is slow (RSA,
+// and P-384 and P-521, whose public point takes a millisecond). `value` is consumed in any case.
 CK_RV make_private_key(Secret value, std::shared_ptr<PrivateKey>* out);
 
 // Key generation (FIPS 186-5 A.1.3, A.2.2), with the pairwise consistency test of FIPS 140-3 IG

@@ -146,6 +146,7 @@ CK_RV session_cancel(Session& session, CK_FLAGS flags) {
       {kDecrypt, CKF_DECRYPT},
       {kSign, CKF_SIGN},
       {kVerify, CKF_VERIFY},
+      {kDigest, CKF_DIGEST},
       {kMessageEncrypt, CKF_MESSAGE_ENCRYPT},
       {kMessageDecrypt, CKF_MESSAGE_DECRYPT},
   };

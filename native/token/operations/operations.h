@@ -33,13 +33,25 @@ CK_RV message_decrypt_final(Session&);
 CK_RV seal_random(Session&, CK_OBJECT_HANDLE, const SR_SEAL_PARAMS*, const CK_BYTE* aad,
                   CK_ULONG aad_len, CK_ULONG length, CK_BYTE* plaintext, CK_BYTE* ciphertext);
 
-// signing.cc (5.13, 5.15), single part.
+// digesting.cc (5.12).
+CK_RV digest_init(Session&, const CK_MECHANISM*);
+CK_RV digest(Session&, const CK_BYTE* data, CK_ULONG data_len, CK_BYTE* out, CK_ULONG* out_len);
+CK_RV digest_update(Session&, const CK_BYTE* part, CK_ULONG part_len);
+CK_RV digest_key(Session&, CK_OBJECT_HANDLE);
+CK_RV digest_final(Session&, CK_BYTE* out, CK_ULONG* out_len);
+
+// signing.cc (5.13, 5.15).
 CK_RV sign_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
 CK_RV sign(Session&, const CK_BYTE* data, CK_ULONG data_len, CK_BYTE* signature,
            CK_ULONG* signature_len);
 CK_RV verify_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
 CK_RV verify(Session&, const CK_BYTE* data, CK_ULONG data_len, const CK_BYTE* signature,
              CK_ULONG signature_len);
+// In parts. They are gathered and signed at the end, so a message has to fit in memory.
+CK_RV sign_update(Session&, const CK_BYTE* part, CK_ULONG part_len);
+CK_RV sign_final(Session&, CK_BYTE* signature, CK_ULONG* signature_len);
+CK_RV verify_update(Session&, const CK_BYTE* part, CK_ULONG part_len);
+CK_RV verify_final(Session&, const CK_BYTE* signature, CK_ULONG signature_len);
 // Init and single part in one, leaving no operation active: SR_Sign, SR_Verify.
 CK_RV sign_once(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE, const CK_BYTE* data,
                 CK_ULONG data_len, CK_BYTE* signature, CK_ULONG* signature_len);

@@ -1,4 +1,7 @@
-// signing.cc: C_SignInit, C_Sign, C_VerifyInit, C_Verify, whatever the mechanism.
+// signing.cc: C_SignInit, C_Sign, C_SignUpdate, C_SignFinal and the same for Verify, whatever the
+// mechanism.
+#include <new>
+
 #include "token/operations/signatures.h"
 
 namespace strongroom::token::operations {
@@ -54,6 +57,55 @@ Signing signing_of(const Operation& operation) {
   return {*operation.mechanism, *operation.key, operation.signature};
 }
 
+// The rest of C_Sign and C_SignFinal.
+CK_RV make_and_end(Operation& operation, const CK_BYTE* data, CK_ULONG data_len, CK_BYTE* signature,
+                   CK_ULONG* signature_len) {
+  const CK_RV rv = make(signing_of(operation), data, data_len, signature, signature_len);
+  const bool goes_on =
+      rv == CKR_BUFFER_TOO_SMALL || rv == CKR_STRONGROOM_BUSY || (rv == CKR_OK && !signature);
+  if (!goes_on) operation.end();
+  return rv;
+}
+
+CK_RV check_and_end(Operation& operation, const CK_BYTE* data, CK_ULONG data_len,
+                    const CK_BYTE* signature, CK_ULONG signature_len) {
+  const CK_RV rv = check(signing_of(operation), data, data_len, signature, signature_len);
+  if (rv != CKR_STRONGROOM_BUSY) operation.end();
+  return rv;
+}
+
+// active, for a single part: what began in parts ends with C_SignFinal or C_VerifyFinal.
+CK_RV active_whole(Session& session, Kind kind) {
+  const CK_RV rv = active(session, kind);
+  if (rv != CKR_OK || !session.operation.in_parts) return rv;
+  session.operation.end();
+  return CKR_OPERATION_NOT_INITIALIZED;
+}
+
+// One more part of the message. Whatever it answers but CKR_OK ends the operation: a signature over
+// less than was given must not come out of it.
+CK_RV gather(Session& session, Kind kind, const CK_BYTE* part, CK_ULONG part_len) {
+  OperationLock lock(session);
+  if (!lock) return OperationLock::refusal();
+  if (const CK_RV rv = active(session, kind); rv != CKR_OK) return rv;
+  Operation& operation = session.operation;
+  operation.in_parts = true;
+  CK_RV rv = CKR_OK;
+  if (!readable(part, part_len)) {
+    rv = CKR_ARGUMENTS_BAD;
+  } else if (part_len > kInputBytesMax - operation.parts.size()) {
+    rv = CKR_DATA_LEN_RANGE;
+  } else {
+    try {
+      operation.parts.insert(operation.parts.end(), part, part + part_len);
+    } catch (const std::bad_alloc&) {
+      rv = CKR_HOST_MEMORY;
+    }
+  }
+  if (rv != CKR_OK) operation.end();
+  return rv;
+}
+
 }  // namespace
 
 CK_RV sign_init(Session& session, const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {
@@ -68,22 +120,42 @@ CK_RV sign(Session& session, const CK_BYTE* data, CK_ULONG data_len, CK_BYTE* si
            CK_ULONG* signature_len) {
   OperationLock lock(session);
   if (!lock) return OperationLock::refusal();
+  if (const CK_RV rv = active_whole(session, Kind::kSign); rv != CKR_OK) return rv;
+  return make_and_end(session.operation, data, data_len, signature, signature_len);
+}
+
+CK_RV sign_update(Session& session, const CK_BYTE* part, CK_ULONG part_len) {
+  return gather(session, Kind::kSign, part, part_len);
+}
+
+CK_RV sign_final(Session& session, CK_BYTE* signature, CK_ULONG* signature_len) {
+  OperationLock lock(session);
+  if (!lock) return OperationLock::refusal();
   if (const CK_RV rv = active(session, Kind::kSign); rv != CKR_OK) return rv;
-  const CK_RV rv = make(signing_of(session.operation), data, data_len, signature, signature_len);
-  const bool goes_on =
-      rv == CKR_BUFFER_TOO_SMALL || rv == CKR_STRONGROOM_BUSY || (rv == CKR_OK && !signature);
-  if (!goes_on) session.operation.end();
-  return rv;
+  Operation& operation = session.operation;
+  return make_and_end(operation, operation.parts.data(), operation.parts.size(), signature,
+                      signature_len);
 }
 
 CK_RV verify(Session& session, const CK_BYTE* data, CK_ULONG data_len, const CK_BYTE* signature,
              CK_ULONG signature_len) {
   OperationLock lock(session);
   if (!lock) return OperationLock::refusal();
+  if (const CK_RV rv = active_whole(session, Kind::kVerify); rv != CKR_OK) return rv;
+  return check_and_end(session.operation, data, data_len, signature, signature_len);
+}
+
+CK_RV verify_update(Session& session, const CK_BYTE* part, CK_ULONG part_len) {
+  return gather(session, Kind::kVerify, part, part_len);
+}
+
+CK_RV verify_final(Session& session, const CK_BYTE* signature, CK_ULONG signature_len) {
+  OperationLock lock(session);
+  if (!lock) return OperationLock::refusal();
   if (const CK_RV rv = active(session, Kind::kVerify); rv != CKR_OK) return rv;
-  const CK_RV rv = check(signing_of(session.operation), data, data_len, signature, signature_len);
-  if (rv != CKR_STRONGROOM_BUSY) session.operation.end();
-  return rv;
+  Operation& operation = session.operation;
+  return check_and_end(operation, operation.parts.data(), operation.parts.size(), signature,
+                       signature_len);
 }
 
 CK_RV sign_once(Session& session, const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key,
