@@ -96,8 +96,13 @@ export class Session implements AsyncDisposable {
     await closing;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  /** As close, but a session that the token ended meanwhile is closed: it must not hide why a block was left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.close();
+    } catch (error) {
+      if (!(error instanceof CkrError) || error.ends === undefined) throw error;
+    }
   }
 
   async info(): Promise<SessionInfo> {

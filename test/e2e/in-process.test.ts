@@ -254,7 +254,7 @@ describe('instances', () => {
     expect(callsMs).toBeLessThan(10_000);
   });
 
-  it('leave nothing behind: 1,000 of them', { timeout: 120_000 }, async () => {
+  it('leave nothing behind: 1,500 of them', { timeout: 120_000 }, async () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
     const residentMiB = async (): Promise<number> => {
@@ -274,13 +274,16 @@ describe('instances', () => {
       await kms.close();
     };
     for (let round = 0; round < 300; round += 1) await use();
-    const before = await residentMiB();
-    for (let round = 0; round < 1_000; round += 1) await use();
-    const grownMiB = (await residentMiB()) - before;
-    process.stdout.write(
-      `1,000 in-process KMS opened and closed: ${grownMiB.toFixed(0)} MiB more\n`,
-    );
-    expect(grownMiB).toBeLessThan(64);
+    // The heap of the C library grows in steps of its own; what is left behind grows in every window.
+    const grownMiB: number[] = [];
+    for (let window = 0; window < 3; window += 1) {
+      const before = await residentMiB();
+      for (let round = 0; round < 500; round += 1) await use();
+      grownMiB.push((await residentMiB()) - before);
+    }
+    const windows = grownMiB.map((grown) => grown.toFixed(0)).join(', ');
+    process.stdout.write(`3 times 500 in-process KMS opened and closed: ${windows} MiB more\n`);
+    expect(Math.min(...grownMiB)).toBeLessThan(25);
   });
 
   it('keep no program from ending', () => {

@@ -9,11 +9,17 @@ import { parseServeOptions, SERVE_HELP } from './options.ts';
 import { ReadyFile, readyLine } from './ready-file.ts';
 import { startService } from './service.ts';
 
+/** As many as Node has for one thread. */
+const poolThreadsEach = 4;
+
 export const serveCommand: CommandLine = { help: SERVE_HELP, run: serve };
 
 /** Starts, waits for the end. @throws CommandError */
 async function serve(argv: readonly string[]): Promise<void> {
   const options = parseServeOptions(argv);
+  // Threads share one pool. Each may have a search for primes and two other slow calls in it, and stays quick only
+  // while there is room for the rest. Read when the pool is first used: not yet.
+  process.env.UV_THREADPOOL_SIZE ??= String(poolThreadsEach * options.threads);
   using readyFile = options.readyFile === undefined ? undefined : new ReadyFile(options.readyFile);
   if (!loadAddon().hardenProcess())
     process.stderr.write('this system does not let core dumps be forbidden\n');
