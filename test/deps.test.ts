@@ -10,16 +10,18 @@ import { projectFiles, readText } from './support/files.ts';
 const rooms: Record<string, readonly string[]> = {
   native: [],
   hsm: [],
-  api: [],
+  // Helpers for what may be anything, which several rooms would write twice.
+  values: [],
+  api: ['values'],
   clock: [],
   // Starts a server as a child process, for tests and the demo: it knows the command line, not the code.
   testing: [],
   link: ['native', 'hsm'],
   cluster: ['hsm', 'link'],
-  access: ['api', 'clock'],
-  audit: ['api', 'clock'],
+  access: ['values', 'api', 'clock'],
+  audit: ['values', 'api', 'clock'],
   // The store-writer thread numbers and writes audit records: those of mutations ride in its transactions.
-  store: ['api', 'clock', 'audit'],
+  store: ['values', 'api', 'clock', 'audit'],
   // The signing and MACs of records that store, audit and access leave to whoever has a token are made here.
   keystore: ['api', 'hsm', 'link', 'cluster', 'access', 'audit', 'store'],
   config: ['api', 'clock', 'access'],
@@ -28,19 +30,30 @@ const rooms: Record<string, readonly string[]> = {
   services: ['api', 'clock', 'hsm', 'cluster', 'access', 'audit', 'store', 'config', 'kms'],
   // What a service stands on, whatever the transport: device, store, root credential, the KMS over them.
   server: [
-    ...['hsm', 'api', 'clock', 'link', 'cluster', 'keystore', 'access', 'audit', 'store'],
-    ...['config', 'kms', 'services'],
+    ...['hsm', 'values', 'api', 'clock', 'link', 'cluster', 'keystore', 'access', 'audit'],
+    ...['store', 'config', 'kms', 'services'],
   ],
   http: ['native', 'api', 'clock', 'access', 'audit', 'config', 'kms', 'services'],
   // A transport like http, and of one mind with it about what is refused before the KMS sees it.
   'in-process': ['api', 'clock', 'access', 'kms', 'server', 'http'],
   admin: [
-    ...['native', 'hsm', 'api', 'clock', 'link', 'cluster', 'keystore'],
+    ...['native', 'hsm', 'values', 'api', 'clock', 'link', 'cluster', 'keystore'],
     ...['access', 'audit', 'store', 'config', 'kms'],
   ],
   cli: [
-    ...['native', 'hsm', 'api', 'clock', 'link', 'cluster', 'keystore', 'access', 'audit', 'store'],
-    ...['config', 'xks-proxy', 'kms', 'services', 'server', 'http', 'admin'],
+    ...[
+      'native',
+      'hsm',
+      'values',
+      'api',
+      'clock',
+      'link',
+      'cluster',
+      'keystore',
+      'access',
+      'audit',
+    ],
+    ...['store', 'config', 'xks-proxy', 'kms', 'services', 'server', 'http', 'admin'],
   ],
 };
 

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import type { AccessKey } from './principal.ts';
+import { type AccessKey, isAccountId } from './principal.ts';
 
 /** The file is not one this program can use. The message names file and line, never the content. */
 export class CredentialsFileError extends Error {
@@ -110,7 +110,7 @@ export function readAccessKey(file: string): Profile {
 /** @throws CredentialsFileError also when the profile does not say whose key it is */
 export function readRootCredential(file: string): RootCredential {
   const { accessKeyId, secretAccessKey, accountId } = readAccessKey(file);
-  if (accountId === undefined || !/^[0-9]{12}$/.test(accountId)) {
+  if (accountId === undefined || !isAccountId(accountId)) {
     throw new CredentialsFileError(
       `${file}: profile ${profileName} has no aws_account_id of 12 digits`,
     );
@@ -118,8 +118,8 @@ export function readRootCredential(file: string): RootCredential {
   return { accessKeyId, secretAccessKey, accountId };
 }
 
-/** Makes what was done to a file or directory durable. */
-function sync(path: string): void {
+/** Makes the names in a directory durable. */
+function syncDirectory(path: string): void {
   const descriptor = openSync(path, 'r');
   try {
     fsyncSync(descriptor);
@@ -143,12 +143,12 @@ export function writeCredentialsFile(
     writeFileSync(draft, formatCredentialsFile({ ...key, accountId }, profile), {
       mode: 0o600,
       flag: 'wx',
+      flush: true,
     });
-    sync(draft);
     // Unlike a rename, a link does not replace a file that is there.
     linkSync(draft, file);
   } finally {
     rmSync(draft, { force: true });
   }
-  sync(dirname(file));
+  syncDirectory(dirname(file));
 }

@@ -8,6 +8,7 @@
  * others are ours.
  */
 import { kmsException } from '../api/exceptions.ts';
+import { isObject } from '../values/unknown.ts';
 
 type Effect = 'Allow' | 'Deny';
 
@@ -35,10 +36,6 @@ function malformed(message: string): Error {
 }
 
 type Members = Readonly<Record<string, unknown>>;
-
-function isObject(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** Names of members, in the text and in what it was parsed to: fewer there when one was given twice. */
 function hasDuplicates(text: string, parsed: unknown): boolean {

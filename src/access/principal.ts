@@ -12,6 +12,11 @@ export interface Principal {
   readonly accessKeyId: string;
 }
 
+/** 12 decimal digits: what an AWS account id is. */
+export function isAccountId(text: string): boolean {
+  return /^[0-9]{12}$/.test(text);
+}
+
 /** What a client configures. */
 export interface AccessKey {
   readonly accessKeyId: string;

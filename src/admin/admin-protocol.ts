@@ -4,6 +4,7 @@
  *   {"command":"status","args":{}}                       ->  {"ok":true,"result":{...}}
  *   {"command":"fly"}                                    ->  {"ok":false,"error":{"code":"...","message":"..."}}
  */
+import { isObject } from '../values/unknown.ts';
 
 export type AdminErrorCode =
   /** Not a JSON object with a command, or args that are no object. The connection goes on. */
@@ -54,7 +55,7 @@ export function parseRequest(line: string): { command: string; args: AdminArgume
   return { command, args };
 }
 
-function parseObject(line: string): Record<string, unknown> {
+function parseObject(line: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(line);
     if (isObject(value)) return value;
@@ -62,8 +63,4 @@ function parseObject(line: string): Record<string, unknown> {
     // Told below.
   }
   throw new AdminError('MALFORMED_REQUEST', 'a request is one JSON object on one line');
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -5,6 +5,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { DataDirectoryLock } from '../store/data-directory.ts';
+import { errorText } from '../values/unknown.ts';
 import { AdminError, type AdminReply, parseRequest } from './admin-protocol.ts';
 import { SocketPath } from './admin-socket.ts';
 import type { AdminCommand } from './commands.ts';
@@ -180,7 +181,7 @@ function refusal(error: unknown): AdminReply {
   const code = error instanceof AdminError ? error.code : 'FAILED';
   return {
     ok: false,
-    error: { code, message: error instanceof Error ? error.message : String(error) },
+    error: { code, message: errorText(error) },
   };
 }
 

@@ -6,7 +6,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 
-export const socketName = 'admin.sock';
+const socketName = 'admin.sock';
 
 /** Bytes of the longest path that bind(2) and connect(2) take, without the final NUL. */
 const pathLengthMax = 107;

@@ -1,7 +1,7 @@
 /** LineReader: cuts a byte stream into lines of bounded length, for both ends of the admin plane. */
 
 /** Bytes of the longest request or reply, without its LF. */
-export const lineLengthMax: number = 64 * 1024;
+const lineLengthMax = 64 * 1024;
 
 export class LineReader {
   /** Bytes of the longest line, without its LF. */

@@ -4,6 +4,8 @@
  * Strict where a lenient reading could mean something else than the sender meant: UTF-8, base64, JSON types and
  * lone surrogates. What does not parse is a SerializationException; constraints are validate.ts's business.
  */
+
+import { isObject } from '../values/unknown.ts';
 import { kmsException } from './exceptions.ts';
 import type { Entries, InputShape, Shape, StructureShape } from './shapes.ts';
 
@@ -62,10 +64,6 @@ function decodeBase64(text: string): Uint8Array {
   const bytes = Buffer.from(text, 'base64');
   if (bytes.toString('base64') !== text) throw kmsException('SerializationException');
   return bytes;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function readEntries(value: Record<string, unknown>, shape: Shape & { type: 'map' }): Entries {

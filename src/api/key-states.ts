@@ -218,7 +218,7 @@ export const keyStateTable: Readonly<Record<string, Row>> = {
     updating,
   ],
   ReplicateKey: replicate,
-  UpdatePrimaryRegion: [ok, disabled, pendingDeletion, pendingImport, unavailable, creating, ok],
+  UpdatePrimaryRegion: use,
 };
 
 /**

@@ -3,6 +3,7 @@
  * file always ends with a whole line and the next write may simply be tried once there is space.
  */
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { errorText } from '../values/unknown.ts';
 import { AuditUnavailableError } from './audit-log.ts';
 
 /** What AuditFile needs of a file opened for appending; tests put failing ones in its place. */
@@ -59,7 +60,9 @@ export class AuditFile {
       } catch {
         // Still torn: the next append cuts before it writes.
       }
-      throw new AuditUnavailableError(`audit log cannot be written: ${text(cause)}`, { cause });
+      throw new AuditUnavailableError(`audit log cannot be written: ${errorText(cause)}`, {
+        cause,
+      });
     }
     this.#torn = false;
     this.#unsynced = true;
@@ -78,7 +81,7 @@ export class AuditFile {
       this.#file.sync();
     } catch (cause) {
       this.#failed = new AuditUnavailableError(
-        `audit log cannot be made durable, restart needed: ${text(cause)}`,
+        `audit log cannot be made durable, restart needed: ${errorText(cause)}`,
         { cause },
       );
       throw this.#failed;
@@ -94,8 +97,4 @@ export class AuditFile {
     this.#file.truncate(this.#length);
     this.#torn = false;
   }
-}
-
-function text(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,5 +1,6 @@
 /** verifyAuditFile: reads a whole audit log and checks each number and each link of the chain. */
 import { createReadStream } from 'node:fs';
+import { errorText } from '../values/unknown.ts';
 import { AuditDamageError, follow, type Hasher, logStart, type Position } from './sequencer.ts';
 
 /**
@@ -23,8 +24,7 @@ export async function verifyAuditFile(
       try {
         position = follow(position, line, hash);
       } catch (cause) {
-        const message = cause instanceof Error ? cause.message : String(cause);
-        throw new AuditDamageError(`line ${position.sequence + 1}: ${message}`, { cause });
+        throw new AuditDamageError(`line ${position.sequence + 1}: ${errorText(cause)}`, { cause });
       }
       visit(line);
       start = end + 1;

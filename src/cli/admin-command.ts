@@ -1,10 +1,9 @@
 /**
  * Commands that ask a running service through its admin socket.
  */
-import { resolve } from 'node:path';
 import { adminRequest } from '../admin/admin-client.ts';
 import { AdminError } from '../admin/admin-protocol.ts';
-import { parseCommandLine } from './arguments.ts';
+import { dataDirectoryPath, parseCommandLine } from './arguments.ts';
 import { type CommandLine, EXIT_CODES_HELP } from './command.ts';
 import { CommandError } from './exit.ts';
 import { printJson } from './output.ts';
@@ -19,7 +18,7 @@ export function adminCommand(command: string, summary: string): CommandLine {
 ${EXIT_CODES_HELP}`,
     async run(argv) {
       const { values } = parseCommandLine(argv, { options: { 'data-dir': { type: 'string' } } });
-      printJson(await ask(command, resolve(values['data-dir'] ?? 'strongroom-data')));
+      printJson(await ask(command, dataDirectoryPath(values['data-dir'])));
     },
   };
 }

@@ -1,7 +1,9 @@
 /**
  * Command lines: flags and arguments as node:util reads them, with refusals in one sentence.
  */
+import { resolve } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { errorText } from '../values/unknown.ts';
 import { UsageError } from './exit.ts';
 
 /** @throws UsageError */
@@ -12,7 +14,7 @@ export function parseCommandLine<T extends ParseArgsConfig>(
   try {
     return parseArgs({ ...config, args: [...argv], strict: true });
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorText(error);
     // What follows is advice on arguments that begin with a dash.
     throw new UsageError(text.split('. To specify')[0] ?? text);
   }
@@ -23,6 +25,11 @@ export function oneOf<T extends string>(flag: string, words: readonly T[], value
   const word = words.find((each) => each === value);
   if (word !== undefined) return word;
   throw new UsageError(`${flag} takes ${words.join(', ')}: not '${value}'`);
+}
+
+/** The data directory that `--data-dir` names, absolute. */
+export function dataDirectoryPath(named: string | undefined): string {
+  return resolve(named ?? 'strongroom-data');
 }
 
 /** @throws UsageError unless it is a whole number from `min` to `max` */

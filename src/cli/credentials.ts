@@ -11,7 +11,8 @@ import {
   writeCredentialsFile,
 } from '../access/credentials-file.ts';
 import { dataDirectory } from '../server/data-directory.ts';
-import { oneOf, parseCommandLine } from './arguments.ts';
+import { errorText } from '../values/unknown.ts';
+import { dataDirectoryPath, oneOf, parseCommandLine } from './arguments.ts';
 import { type CommandLine, EXIT_CODES_HELP } from './command.ts';
 import { CommandError, UsageError } from './exit.ts';
 import { print, printJson, shellWord } from './output.ts';
@@ -52,7 +53,7 @@ ${EXIT_CODES_HELP}`,
       throw new UsageError('--profile and --output go with --format file');
     if (profile !== undefined && !/^[\w.-]+$/.test(profile))
       throw new UsageError(`--profile takes letters, digits and ._-, not '${profile}'`);
-    const directory = resolve(values['data-dir'] ?? 'strongroom-data');
+    const directory = dataDirectoryPath(values['data-dir']);
     const credential = readCredential(directory);
     if (format === 'file') {
       if (output === undefined) print(formatCredentialsFile(credential, profile));
@@ -70,8 +71,9 @@ function readCredential(directory: string): RootCredential {
     return readRootCredential(dataDirectory(directory).credentials);
   } catch (cause) {
     if (cause instanceof CredentialsFileError) throw new CommandError(cause.message);
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError(`${directory} has no credentials: ${reason}`, undefined, { cause });
+    throw new CommandError(`${directory} has no credentials: ${errorText(cause)}`, undefined, {
+      cause,
+    });
   }
 }
 

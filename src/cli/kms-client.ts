@@ -120,6 +120,21 @@ export class KmsClient implements Disposable {
   }
 }
 
+/**
+ * All pages of a list, each asked for when it is wanted.
+ * @param ask with what it adds to the request: nothing for the first page
+ */
+export async function* pages<Page extends { readonly NextMarker?: string | undefined }>(
+  ask: (place: { readonly Marker?: string }) => Promise<Page>,
+): AsyncGenerator<Page, void, undefined> {
+  let place: { readonly Marker?: string } | undefined = {};
+  while (place !== undefined) {
+    const page: Page = await ask(place);
+    yield page;
+    place = page.NextMarker === undefined ? undefined : { Marker: page.NextMarker };
+  }
+}
+
 /** Where a certificate is the trouble, and not the network (names of OpenSSL's verification results). */
 const UNTRUSTED =
   /^(DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF)|CERT_|ERR_TLS_CERT)/;

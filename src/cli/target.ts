@@ -11,6 +11,8 @@ import {
   readAccessKey,
 } from '../access/credentials-file.ts';
 import type { AccessKey } from '../access/principal.ts';
+import { errorText } from '../values/unknown.ts';
+import { dataDirectoryPath } from './arguments.ts';
 import { CommandError, UsageError } from './exit.ts';
 import type { Target } from './kms-client.ts';
 import { runningServer } from './running-server.ts';
@@ -50,8 +52,7 @@ export async function findTarget(
   const { 'data-dir': named, 'endpoint-url': flag } = values;
   const fromEnvironment = environment.AWS_ENDPOINT_URL_KMS || environment.AWS_ENDPOINT_URL;
   const endpoint = flag ?? (named === undefined ? fromEnvironment : undefined);
-  if (endpoint === undefined)
-    return targetOf(resolve(named ?? 'strongroom-data'), values, environment);
+  if (endpoint === undefined) return targetOf(dataDirectoryPath(named), values, environment);
   const region = values.region ?? regionOf(environment);
   if (region === undefined)
     throw new UsageError(`which Region of ${endpoint}? --region or AWS_REGION names it`);
@@ -121,8 +122,7 @@ function readKey(file: string, profile?: string): AccessKey {
     throw new CredentialsFileError(`${file}: there is no profile ${profile} with an access key`);
   } catch (cause) {
     if (cause instanceof CredentialsFileError) throw new CommandError(cause.message);
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError(`no credentials: ${reason}`, undefined, { cause });
+    throw new CommandError(`no credentials: ${errorText(cause)}`, undefined, { cause });
   }
 }
 
@@ -131,7 +131,8 @@ function readTrusted(file: string | undefined): string | undefined {
   try {
     return readFileSync(file, 'latin1');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError(`the authorities cannot be read: ${reason}`, undefined, { cause });
+    throw new CommandError(`the authorities cannot be read: ${errorText(cause)}`, undefined, {
+      cause,
+    });
   }
 }

@@ -1,11 +1,11 @@
 /**
  * A KMS of one's own inside a process: for tests, and for programs that want no server beside them.
  */
-import type { AccessKey } from '../access/principal.ts';
+import { type AccessKey, isAccountId } from '../access/principal.ts';
 import type { Clock } from '../clock/clock.ts';
 import { type FoundationOptions, openEphemeral, openKept } from '../server/foundation.ts';
 import { faultText, openKms } from '../server/kms.ts';
-import { DEFAULT_REGION, isAccountId, isRegionName } from '../server/names.ts';
+import { DEFAULT_REGION, isRegionName } from '../server/names.ts';
 import { InProcessHandler } from './handler.ts';
 
 /** A fault of the KMS's own. Never holds plaintext, ciphertext or key material. */

@@ -15,7 +15,7 @@ export interface KeyToken {
 }
 
 export const domainKeyIdBytes = 16;
-export const keyTokenTagBytes = 16;
+const keyTokenTagBytes = 16;
 /** An RSA key of 4,096 bits is half as long. */
 const backingKeyBytesMax = 4096;
 const ivBytes = 12;

@@ -52,8 +52,6 @@ import {
 import { type Soon, soon, upon } from './soon.ts';
 import { deadHandle, deadSession, isCkr, notAuthentic, outOfMemory } from './token-errors.ts';
 
-export type RegionDomainOptions = DomainConnectionOptions;
-
 /** How a piece of work is done: which key of the material it takes, backing or public, and which sessions do it. */
 interface Use {
   readonly keys?: 'cache' | 'publicKeys';
@@ -63,7 +61,7 @@ interface Use {
 const attemptsMax = 3;
 
 export class RegionDomain implements KeyStore {
-  readonly #options: RegionDomainOptions;
+  readonly #options: DomainConnectionOptions;
   #connection: DomainConnection | undefined;
   #connecting: Promise<DomainConnection> | undefined;
   #closed = false;
@@ -80,7 +78,7 @@ export class RegionDomain implements KeyStore {
       ),
   };
 
-  private constructor(options: RegionDomainOptions) {
+  private constructor(options: DomainConnectionOptions) {
     this.#options = options;
   }
 
@@ -88,7 +86,7 @@ export class RegionDomain implements KeyStore {
    * Opens a Region that provisionRegion made.
    * @throws CkrError, DomainError, RecordIntegrityError (the ring's), StoreUnavailableError
    */
-  static async open(options: RegionDomainOptions): Promise<RegionDomain> {
+  static async open(options: DomainConnectionOptions): Promise<RegionDomain> {
     const domain = new RegionDomain(options);
     await domain.#connected();
     return domain;

@@ -4,7 +4,9 @@
  * a column for AWS's fits ours; nothing else of it is shared, and neither service accepts the other's.
  */
 import { crc32 } from 'node:zlib';
+import { isAccountId } from '../access/principal.ts';
 import { type SealedMessage, sealedNonceBytes, sealedTagBytes } from '../keystore/key-store.ts';
+import { isKeyId } from './keys/key-arn.ts';
 
 /** Which key and which version of its material sealed a message. */
 export interface BlobSource {
@@ -21,7 +23,7 @@ export interface CiphertextBlob extends BlobSource, SealedMessage {
   readonly header: Uint8Array;
 }
 
-export const plaintextBytesMax = 4096;
+const plaintextBytesMax = 4096;
 
 // Offsets of the header's fields, bytes.
 const atMagic = 0; // 'SR'
@@ -41,9 +43,6 @@ const version = 1;
 const algorithmDerivedGcm = 1;
 const keyIdForms = { uuid: 0, multiRegion: 1 } as const;
 
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const multiRegionPattern = /^mrk-[0-9a-f]{32}$/;
-
 /**
  * Length of the blob of a plaintext, both in bytes. AWS's structure: 58 bytes, then a DER ContentInfo of
  * CMS EncryptedData whose encrypted content is 27 bytes longer than the plaintext.
@@ -60,13 +59,13 @@ export function blobLength(plaintextLength: number): number {
 
 /** Header of all blobs of one key material: everything before the length. Made once per material. */
 export function blobHeader(source: BlobSource): Uint8Array {
-  const isUuid = uuidPattern.test(source.keyId);
-  if (!isUuid && !multiRegionPattern.test(source.keyId)) throw new TypeError('malformed key id');
+  if (!isKeyId(source.keyId)) throw new TypeError('malformed key id');
+  const isMultiRegion = source.keyId.startsWith('mrk-');
   const header = Buffer.alloc(atLength);
   header.writeUInt16BE(magic, atMagic);
   header[atVersion] = version;
   header[atAlgorithm] = algorithmDerivedGcm;
-  header[atKeyIdForm] = isUuid ? keyIdForms.uuid : keyIdForms.multiRegion;
+  header[atKeyIdForm] = isMultiRegion ? keyIdForms.multiRegion : keyIdForms.uuid;
   const fields: [at: number, hex: string, length: number][] = [
     [atAccountId, source.accountId, 6],
     [atKeyId, source.keyId.replace('mrk-', '').replaceAll('-', ''), 16],
@@ -130,7 +129,7 @@ export function parseBlob(blob: Uint8Array): CiphertextBlob | undefined {
 
   const accountId = bytes.toString('hex', atAccountId, atKeyId);
   const keyId = parseKeyId(bytes[atKeyIdForm], bytes.toString('hex', atKeyId, atMaterialId));
-  if (keyId === undefined || !/^[0-9]{12}$/.test(accountId)) return undefined;
+  if (keyId === undefined || !isAccountId(accountId)) return undefined;
   return {
     accountId,
     keyId,

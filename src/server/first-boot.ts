@@ -2,22 +2,13 @@
  * First boot of a data directory: makes the device with its PINs and Regions, beside its final place, and renames it
  * there when complete, so a start that was cut off begins again.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Device, Slot } from '../hsm/index.ts';
 import { provisionRegion } from '../keystore/provision.ts';
 import { openDevice } from '../link/in-process.ts';
 import { dataFiles, makeDirectory, syncDirectory } from '../store/data-directory.ts';
+import { errorText } from '../values/unknown.ts';
 import { type DataDirectory, type HsmDirectory, hsmDirectory } from './data-directory.ts';
 import { StartError } from './start-error.ts';
 import { makeToken, onlySlot, SLOT_COUNT, type TokenPins } from './token.ts';
@@ -100,8 +91,7 @@ export function readPin(file: string): string {
   try {
     pin = readFileSync(file, 'utf8').trim();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StartError(`${file} cannot be read: ${reason}`, 'REFUSED', {
+    throw new StartError(`${file} cannot be read: ${errorText(cause)}`, 'REFUSED', {
       cause,
     });
   }
@@ -115,19 +105,16 @@ function handOverSoPin(file: string, soPin: string): void {
     makeDirectory(dirname(file));
     writePrivateFile(file, soPin, 'w');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StartError(`the security officer's PIN cannot be written: ${reason}`, 'FAILED', {
-      cause,
-    });
+    throw new StartError(
+      `the security officer's PIN cannot be written: ${errorText(cause)}`,
+      'FAILED',
+      {
+        cause,
+      },
+    );
   }
 }
 
 function writePrivateFile(file: string, text: string, flags: 'w' | 'wx'): void {
-  const descriptor = openSync(file, flags, 0o600);
-  try {
-    writeSync(descriptor, `${text}\n`);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
+  writeFileSync(file, `${text}\n`, { mode: 0o600, flag: flags, flush: true });
 }

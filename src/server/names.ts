@@ -7,10 +7,6 @@ export const DEFAULT_ACCOUNT_ID = '000000000000';
 
 export const DEFAULT_REGION = 'us-east-1';
 
-export function isAccountId(text: string): boolean {
-  return /^\d{12}$/.test(text);
-}
-
 /** Any name of AWS's form: a service is not limited to the Regions there are. */
 export function isRegionName(text: string): boolean {
   return /^[a-z]{2,}(-[a-z]+)+-\d{1,2}$/.test(text);

@@ -10,6 +10,7 @@ import {
   readRootCredential,
   writeCredentialsFile,
 } from '../access/credentials-file.ts';
+import { errorText } from '../values/unknown.ts';
 import { StartError } from './start-error.ts';
 
 /**
@@ -40,7 +41,8 @@ export function rootCredential(
   } catch (error) {
     if (error instanceof StartError) throw error;
     if (error instanceof CredentialsFileError) throw new StartError(error.message, 'REFUSED');
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StartError(`${file} cannot be read: ${reason}`, 'REFUSED', { cause: error });
+    throw new StartError(`${file} cannot be read: ${errorText(error)}`, 'REFUSED', {
+      cause: error,
+    });
   }
 }

@@ -21,6 +21,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { errorText } from '../values/unknown.ts';
 import { isSqliteError, sqliteCode } from './sqlite-error.ts';
 
 /** Names of the files that store, audit and admin keep in a data directory. */
@@ -197,10 +198,13 @@ function refusal(path: string, cause: unknown): Error {
 
 /** The error for a path that the operating system refuses. */
 export function unreadable(path: string, cause: unknown): DataDirectoryError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new DataDirectoryError('UNREADABLE', `data directory ${path} cannot be used: ${reason}`, {
-    cause,
-  });
+  return new DataDirectoryError(
+    'UNREADABLE',
+    `data directory ${path} cannot be used: ${errorText(cause)}`,
+    {
+      cause,
+    },
+  );
 }
 
 function inUse(path: string, cause: unknown): DataDirectoryError {

@@ -12,7 +12,7 @@ import { isSqliteError, sqliteCode } from './sqlite-error.ts';
 import type { Head } from './store-head.ts';
 
 /** Version of everything docs/formats/store.md describes. */
-export const formatVersion = 1;
+const formatVersion = 1;
 
 /** PRAGMA application_id: "STRG". */
 const applicationId = 0x53545247;
@@ -168,7 +168,7 @@ export function checkDirectory(path: string, database: DatabaseSync, deviceId: s
 }
 
 /** Bytes of a file; 0 when there is none. */
-function lengthOf(path: string): number {
+export function lengthOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 

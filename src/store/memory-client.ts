@@ -10,6 +10,7 @@ import {
 } from '../audit/audit-log.ts';
 import {
   type ChangedKey,
+  type ListOptions,
   type MetadataStore,
   type StoredRecord,
   StoreUnavailableError,
@@ -17,7 +18,7 @@ import {
   type Transaction,
 } from './metadata-store.ts';
 import type { Engine } from './port-server.ts';
-import type { ListOptions, RecordReader } from './protocol.ts';
+import type { RecordReader } from './protocol.ts';
 import { checkedCopy, checkKey, checkListOptions, checkTable } from './record-rules.ts';
 
 export class MemoryClient implements MetadataStore, AuditLog {

@@ -9,20 +9,15 @@ import { MemoryClient } from './memory-client.ts';
 import {
   type Change,
   type ChangedKey,
-  StoreConflictError,
+  type ListOptions,
   type StoredRecord,
   StoreUnavailableError,
   type Table,
   type Transaction,
 } from './metadata-store.ts';
 import { type Engine, PortServer } from './port-server.ts';
-import {
-  type ListOptions,
-  type RecordReader,
-  SharedSequence,
-  type StoreDescriptor,
-} from './protocol.ts';
-import { tables } from './record-rules.ts';
+import { type RecordReader, SharedSequence, type StoreDescriptor } from './protocol.ts';
+import { conflictOf, expectedVersion, tables } from './record-rules.ts';
 import type { StoreOwner } from './store-writer.ts';
 
 export interface MemoryStoreOptions {
@@ -133,12 +128,7 @@ class MemoryEngine implements Engine, RecordReader {
     for (const change of changes) {
       const name = `${change.table} ${change.key}`;
       const current = draft.has(name) ? draft.get(name) : this.get(change.table, change.key);
-      const expected = change.kind === 'put' ? change.version - 1 : change.version;
-      if ((current?.version ?? 0) !== expected) {
-        return new StoreConflictError(
-          `${change.kind} of ${change.table} record: not version ${expected}`,
-        );
-      }
+      if ((current?.version ?? 0) !== expectedVersion(change)) return conflictOf(change);
       draft.set(name, change.kind === 'put' ? toRecord(change) : undefined);
     }
     for (const change of changes) {

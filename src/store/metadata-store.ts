@@ -42,6 +42,13 @@ export interface ChangedKey {
   readonly key: string;
 }
 
+/** Records whose key starts with `prefix` and is greater than `after`, in key order, at most `limit`. */
+export interface ListOptions {
+  readonly prefix?: string;
+  readonly after?: string;
+  readonly limit: number;
+}
+
 /** A version in the transaction was not the expected one; nothing was written. */
 export class StoreConflictError extends Error {
   override readonly name = 'StoreConflictError';
@@ -55,11 +62,7 @@ export class StoreUnavailableError extends Error {
 export interface MetadataStore extends AsyncDisposable {
   /** @throws StoreUnavailableError, as do list() and changesSince(); RangeError for a key that no record can have. */
   get(table: Table, key: string): Promise<StoredRecord | undefined>;
-  /** Records whose key starts with `prefix` and is greater than `after`, in key order, at most `limit`. */
-  list(
-    table: Table,
-    options: { prefix?: string; after?: string; limit: number },
-  ): Promise<StoredRecord[]>;
+  list(table: Table, options: ListOptions): Promise<StoredRecord[]>;
   /**
    * All changes or none, durable when it resolves to the change sequence.
    * @throws StoreConflictError, StoreUnavailableError

@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { AuditUnavailableError } from '../audit/audit-log.ts';
 import {
   type ChangedKey,
+  type ListOptions,
   StoreConflictError,
   type StoredRecord,
   StoreUnavailableError,
@@ -23,12 +24,6 @@ export interface StoreDescriptor {
   readonly sequence: SharedArrayBuffer;
   /** Path of a database to read from; without it reads go through the port. */
   readonly database?: string;
-}
-
-export interface ListOptions {
-  readonly prefix?: string;
-  readonly after?: string;
-  readonly limit: number;
 }
 
 /** What a store without a database of its own answers. */

@@ -1,11 +1,18 @@
 /** What a record and a transaction must look like, whatever keeps them. Broken rules are the caller's bugs. */
-import type { Table, Transaction } from './metadata-store.ts';
-import type { ListOptions } from './protocol.ts';
+
+import { isObject } from '../values/unknown.ts';
+import {
+  type Change,
+  type ListOptions,
+  StoreConflictError,
+  type Table,
+  type Transaction,
+} from './metadata-store.ts';
 
 export const tables: readonly Table[] = ['keys', 'aliases', 'domains', 'settings'];
 
 /** Characters (UTF-16 code units) of the longest key. */
-export const keyLengthMax = 512;
+const keyLengthMax = 512;
 
 /** @throws RangeError */
 export function checkTable(table: Table): void {
@@ -26,6 +33,18 @@ export function checkKey(key: string): void {
 export function checkListOptions({ limit }: ListOptions): void {
   if (!Number.isSafeInteger(limit) || limit < 0)
     throw new RangeError(`limit must be an integer of at least 0, got ${limit}`);
+}
+
+/** The version that a change needs to find; 0: no record. */
+export function expectedVersion(change: Change): number {
+  return change.kind === 'put' ? change.version - 1 : change.version;
+}
+
+/** For a change that found another version than it expects. */
+export function conflictOf(change: Change): StoreConflictError {
+  return new StoreConflictError(
+    `${change.kind} of ${change.table} record: not version ${expectedVersion(change)}`,
+  );
 }
 
 /** A copy of `transaction` that shares no memory with the caller. @throws RangeError, TypeError */
@@ -54,7 +73,7 @@ function exact(bytes: Uint8Array): Uint8Array {
 /** An event must stay one line of the log. */
 function checkEvent(audit: string): void {
   const event: unknown = JSON.parse(audit);
-  if (typeof event !== 'object' || event === null || Array.isArray(event) || /[\r\n]/.test(audit)) {
+  if (!isObject(event) || /[\r\n]/.test(audit)) {
     throw new TypeError('audit must be one JSON object without line breaks');
   }
 }

@@ -9,17 +9,18 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { AuditTrail } from '../audit/audit-trail.ts';
 import type { Position } from '../audit/sequencer.ts';
+import { errorText } from '../values/unknown.ts';
 import { changeSequence } from './database.ts';
 import {
   type Change,
-  StoreConflictError,
+  type StoreConflictError,
   StoreUnavailableError,
   type Table,
   type Transaction,
 } from './metadata-store.ts';
 import type { Engine } from './port-server.ts';
 import { SharedSequence } from './protocol.ts';
-import { tables } from './record-rules.ts';
+import { conflictOf, tables } from './record-rules.ts';
 import { isSqliteError, isSyncFailure } from './sqlite-error.ts';
 import type { StoreHead } from './store-head.ts';
 
@@ -84,10 +85,14 @@ export class SqliteEngine implements Engine {
     } catch (cause) {
       this.#trail.unstage(before);
       this.#rollBack();
-      const error = new StoreUnavailableError(`nothing was written: ${text(cause)}`, { cause });
+      const error = new StoreUnavailableError(`nothing was written: ${errorText(cause)}`, {
+        cause,
+      });
       if (isSyncFailure(cause)) {
         // What was written may yet turn up after a restart; only a restart can tell.
-        this.#failed = new StoreUnavailableError(`a sync failed, restart needed: ${text(cause)}`);
+        this.#failed = new StoreUnavailableError(
+          `a sync failed, restart needed: ${errorText(cause)}`,
+        );
         return transactions.map(() => this.#failed as Error);
       }
       // One that cannot be written (too large for the disk) must not fail its neighbours.
@@ -146,9 +151,7 @@ export class SqliteEngine implements Engine {
       if (!this.#applyChange(change)) {
         this.#database.exec('ROLLBACK TO request; RELEASE request');
         this.#trail.unstage(position);
-        return new StoreConflictError(
-          `${change.kind} of ${change.table} record: not version ${expected(change)}`,
-        );
+        return conflictOf(change);
       }
       this.#logChange.run(sequence, i, change.table, change.key);
     }
@@ -176,7 +179,7 @@ export class SqliteEngine implements Engine {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
     } catch (cause) {
       this.#failed = new StoreUnavailableError(
-        `a roll-back failed, restart needed: ${text(cause)}`,
+        `a roll-back failed, restart needed: ${errorText(cause)}`,
         {
           cause,
         },
@@ -217,12 +220,4 @@ function prepareTable(database: DatabaseSync, table: Table): TableStatements {
     ),
     remove: database.prepare(`DELETE FROM record_${table} WHERE key = ? AND version = ?`),
   };
-}
-
-function expected(change: Change): number {
-  return change.kind === 'put' ? change.version - 1 : change.version;
-}
-
-function text(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

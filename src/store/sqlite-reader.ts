@@ -1,8 +1,8 @@
 /** SqliteReader: what one thread reads from the database over its own connection. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { openReader } from './database.ts';
-import type { ChangedKey, StoredRecord, Table } from './metadata-store.ts';
-import type { ListOptions, RecordReader } from './protocol.ts';
+import type { ChangedKey, ListOptions, StoredRecord, Table } from './metadata-store.ts';
+import type { RecordReader } from './protocol.ts';
 import { tables } from './record-rules.ts';
 
 interface Row {

@@ -10,6 +10,7 @@ import {
 } from '../audit/audit-log.ts';
 import {
   type ChangedKey,
+  type ListOptions,
   type MetadataStore,
   type StoredRecord,
   StoreUnavailableError,
@@ -18,7 +19,6 @@ import {
 } from './metadata-store.ts';
 import {
   decodeError,
-  type ListOptions,
   type ReadRequest,
   SharedSequence,
   type StoreDescriptor,

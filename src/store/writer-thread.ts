@@ -3,7 +3,7 @@
  * startStoreWriter() only; messages are those of ToWriter and FromWriter.
  */
 import { hash } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { AuditFile, openAppendFile } from '../audit/audit-file.ts';
@@ -11,7 +11,7 @@ import { AuditTrail } from '../audit/audit-trail.ts';
 import { type AuditRecovery, recoverAuditFile } from '../audit/recovery.ts';
 import { AuditDamageError, Sequencer } from '../audit/sequencer.ts';
 import { DataDirectoryError, syncDirectory, unreadable } from './data-directory.ts';
-import { openDatabase } from './database.ts';
+import { lengthOf, openDatabase } from './database.ts';
 import { PortServer } from './port-server.ts';
 import { encodeError, type WireError } from './protocol.ts';
 import { type EngineOptions, SqliteEngine } from './sqlite-engine.ts';
@@ -88,7 +88,6 @@ function witness<T>(path: string, open: (path: string) => T): T {
 
 /** The log gets its first record after the database is there: alone, it tells of a database that was lost. */
 function refuseLostDatabase({ database, audit }: WriterData): void {
-  const lengthOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   if (lengthOf(database) > 0 || lengthOf(audit) === 0) return;
   throw new DataDirectoryError(
     'DAMAGED',

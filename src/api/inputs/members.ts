@@ -37,8 +37,8 @@ export const CustomKeyStoreIdType: StringShape = {
   length: { min: 1, max: 64 },
 };
 export const DescriptionType: StringShape = { type: 'string', length: { min: 0, max: 8192 } };
-export const LimitType: IntegerShape = { type: 'integer', range: { min: 1, max: 1000 } };
-export const MarkerType: StringShape = {
+const LimitType: IntegerShape = { type: 'integer', range: { min: 1, max: 1000 } };
+const MarkerType: StringShape = {
   type: 'string',
   length: { min: 1, max: 1024 },
   pattern: /^[\u0020-\u00FF]*$/,

@@ -7,7 +7,8 @@ import { get as getHttp } from 'node:http';
 import { get as getHttps } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { errorText, type Finding, Report } from './finding.ts';
+import { errorText } from '../../values/unknown.ts';
+import { type Finding, Report } from './finding.ts';
 
 /** Beyond, requests are refused. */
 const REFUSED_MS = 5 * 60_000;

@@ -8,9 +8,10 @@ import { deviceMemory, openDevice } from '../../link/in-process.ts';
 import { type DataDirectory, hsmDirectory } from '../../server/data-directory.ts';
 import { openHsm } from '../../server/first-boot.ts';
 import { onlySlot, SLOT_COUNT } from '../../server/token.ts';
+import { errorText } from '../../values/unknown.ts';
 import type { ServerStatus } from '../running-server.ts';
 import { commandError } from '../serve/command-error.ts';
-import { errorText, type Finding, Report } from './finding.ts';
+import { type Finding, Report } from './finding.ts';
 
 /** @param directory of a data directory whose lock is held; undefined: a device in memory shows what this machine can do */
 export async function checkDevice(directory: DataDirectory | undefined): Promise<DeviceFindings> {

@@ -2,17 +2,18 @@
  * `strongroom doctor`: looks at everything a service needs, changes nothing, and says what to do.
  */
 import { existsSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { dataDirectory } from '../../server/data-directory.ts';
 import { dataFiles, lockDataDirectory } from '../../store/data-directory.ts';
-import { integer, parseCommandLine } from '../arguments.ts';
+import { errorText } from '../../values/unknown.ts';
+import { dataDirectoryPath, integer, parseCommandLine } from '../arguments.ts';
 import type { CommandLine } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { plain, print, printJson } from '../output.ts';
 import { runningServer } from '../running-server.ts';
 import { checkClock } from './clock.ts';
 import { checkDevice, checkRunningDevice } from './device.ts';
-import { errorText, type Finding, type Patient, Report } from './finding.ts';
+import { type Finding, type Patient, Report } from './finding.ts';
 import { checkPermissions } from './permissions.ts';
 import { checkPort } from './port.ts';
 import { checkStore } from './store.ts';
@@ -51,7 +52,7 @@ ${DISCLAIMER}
       },
     });
     const findings = await examine({
-      dataDirectory: resolve(values['data-dir'] ?? 'strongroom-data'),
+      dataDirectory: dataDirectoryPath(values['data-dir']),
       host: values.host ?? '127.0.0.1',
       port: integer('--port', values.port ?? '4599', 1, 65535),
     });

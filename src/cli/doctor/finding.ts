@@ -51,6 +51,3 @@ export class Report {
     this.findings.push(advice === undefined ? finding : { ...finding, advice });
   }
 }
-
-export const errorText = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error);

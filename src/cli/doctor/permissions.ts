@@ -3,7 +3,8 @@
  */
 import { accessSync, constants, existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errorText, type Finding, type Patient, Report } from './finding.ts';
+import { errorText } from '../../values/unknown.ts';
+import { type Finding, type Patient, Report } from './finding.ts';
 
 /** Files named in one finding. */
 const NAMED_MAX = 5;

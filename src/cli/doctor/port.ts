@@ -2,8 +2,9 @@
  * Port: free for the service, or the service's own already.
  */
 import { PortInUseError, probeBind } from '../../http/bind.ts';
+import { errorText } from '../../values/unknown.ts';
 import type { ServerStatus } from '../running-server.ts';
-import { errorText, type Finding, type Patient, Report } from './finding.ts';
+import { type Finding, type Patient, Report } from './finding.ts';
 
 export async function checkPort(
   { host, port }: Patient,

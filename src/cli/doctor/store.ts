@@ -10,8 +10,9 @@ import { verifyAuditFile } from '../../audit/verify.ts';
 import { dataFiles } from '../../store/data-directory.ts';
 import { changeSequence, checkDirectory, openReader } from '../../store/database.ts';
 import { type Head, readHead } from '../../store/store-head.ts';
+import { errorText } from '../../values/unknown.ts';
 import { withProgress } from '../progress.ts';
-import { errorText, type Finding, Report } from './finding.ts';
+import { type Finding, Report } from './finding.ts';
 
 export interface StoreOptions {
   readonly dataDirectory: string;

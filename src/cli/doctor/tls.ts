@@ -5,7 +5,8 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tlsFiles } from '../../server/tls/local.ts';
-import { errorText, type Finding, Report } from './finding.ts';
+import { errorText } from '../../values/unknown.ts';
+import { type Finding, Report } from './finding.ts';
 
 const DAY_MS = 86_400_000;
 const SOON_DAYS = 30;

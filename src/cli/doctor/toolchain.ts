@@ -4,7 +4,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { addonFile, loadAddon } from '../../native/load.ts';
-import { errorText, type Finding, Report } from './finding.ts';
+import { errorText } from '../../values/unknown.ts';
+import { type Finding, Report } from './finding.ts';
 
 const OLDEST_MAJOR = 24;
 

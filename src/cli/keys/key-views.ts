@@ -2,7 +2,7 @@
  * KMS keys as the `keys` commands show them.
  */
 import type { Output } from '../../api/operations.ts';
-import type { KmsClient, Wire } from '../kms-client.ts';
+import { type KmsClient, pages, type Wire } from '../kms-client.ts';
 
 export type KeyMetadata = NonNullable<Wire<Output<'DescribeKey'>>['KeyMetadata']>;
 export type Alias = NonNullable<Wire<Output<'ListAliases'>>['Aliases']>[number];
@@ -31,14 +31,8 @@ export function aliasName(text: string): string {
 /** All aliases, or those of one key. @param keyId KeyId or key ARN */
 export async function listAliases(client: KmsClient, keyId?: string): Promise<Alias[]> {
   const aliases: Alias[] = [];
-  let marker: string | undefined;
-  do {
-    const page = await client.call('ListAliases', {
-      ...(keyId !== undefined && { KeyId: keyId }),
-      ...(marker !== undefined && { Marker: marker }),
-    });
-    aliases.push(...(page.Aliases ?? []));
-    marker = page.NextMarker;
-  } while (marker !== undefined);
+  const ofKey = keyId === undefined ? {} : { KeyId: keyId };
+  const list = pages((place) => client.call('ListAliases', { ...ofKey, ...place }));
+  for await (const page of list) aliases.push(...(page.Aliases ?? []));
   return aliases;
 }

@@ -3,7 +3,7 @@
  */
 import { integer, parseCommandLine } from '../arguments.ts';
 import { type CommandLine, EXIT_CODES_HELP } from '../command.ts';
-import { KmsCallError, KmsClient } from '../kms-client.ts';
+import { KmsCallError, KmsClient, pages } from '../kms-client.ts';
 import { print, printJson, table } from '../output.ts';
 import { withProgress } from '../progress.ts';
 import { findTarget, TARGET_FLAGS, TARGET_HELP } from '../target.ts';
@@ -63,12 +63,10 @@ async function read(client: KmsClient, limit: number): Promise<Keys> {
 
 async function listKeyIds(client: KmsClient, limit: number): Promise<string[]> {
   const keyIds: string[] = [];
-  let marker: string | undefined;
-  do {
-    const page = await client.call('ListKeys', marker === undefined ? {} : { Marker: marker });
+  for await (const page of pages((place) => client.call('ListKeys', place))) {
     keyIds.push(...(page.Keys ?? []).flatMap(({ KeyId }) => KeyId ?? []));
-    marker = page.NextMarker;
-  } while (marker !== undefined && keyIds.length < limit);
+    if (keyIds.length >= limit) break;
+  }
   return keyIds.slice(0, Math.min(limit, keyIds.length));
 }
 

@@ -6,7 +6,7 @@ import type { Output } from '../../api/operations.ts';
 import { parseCommandLine } from '../arguments.ts';
 import { type CommandLine, EXIT_CODES_HELP } from '../command.ts';
 import { CommandError, UsageError } from '../exit.ts';
-import { KmsClient, type Wire } from '../kms-client.ts';
+import { KmsClient, pages, type Wire } from '../kms-client.ts';
 import { fields, print, printJson } from '../output.ts';
 import { findTarget, TARGET_FLAGS, TARGET_HELP } from '../target.ts';
 import { type KeyMetadata, listAliases, timeText, withTimes } from './key-views.ts';
@@ -68,15 +68,8 @@ async function readKey(client: KmsClient, keyId: string): Promise<KeyView> {
 
 async function listTags(client: KmsClient, keyId: string): Promise<Tag[]> {
   const tags: Tag[] = [];
-  let marker: string | undefined;
-  do {
-    const page = await client.call('ListResourceTags', {
-      KeyId: keyId,
-      ...(marker !== undefined && { Marker: marker }),
-    });
-    tags.push(...(page.Tags ?? []));
-    marker = page.NextMarker;
-  } while (marker !== undefined);
+  const list = pages((place) => client.call('ListResourceTags', { KeyId: keyId, ...place }));
+  for await (const page of list) tags.push(...(page.Tags ?? []));
   return tags;
 }
 

@@ -2,14 +2,10 @@
  * `strongroom serve`: its flags, their defaults and what is refused.
  */
 import { resolve } from 'node:path';
+import { isAccountId } from '../../access/principal.ts';
 import type { DataOptions } from '../../server/foundation.ts';
-import {
-  DEFAULT_ACCOUNT_ID,
-  DEFAULT_REGION,
-  isAccountId,
-  isRegionName,
-} from '../../server/names.ts';
-import { integer, parseCommandLine } from '../arguments.ts';
+import { DEFAULT_ACCOUNT_ID, DEFAULT_REGION, isRegionName } from '../../server/names.ts';
+import { dataDirectoryPath, integer, parseCommandLine } from '../arguments.ts';
 import { UsageError } from '../exit.ts';
 import { TLS_FLAGS, TLS_HELP, type TlsOptions, tlsOptions } from './tls-options.ts';
 
@@ -108,7 +104,7 @@ function dataOptions(values: ReturnType<typeof parse>): DataOptions | undefined 
     return undefined;
   }
   if (named === '') throw new UsageError('--data-dir takes a directory');
-  const directory = resolve(named ?? 'strongroom-data');
+  const directory = dataDirectoryPath(named);
   const soPinFile = resolve(pinFile ?? `${directory}.so-pin`);
   if (soPinFile.startsWith(`${directory}/`)) {
     throw new UsageError(

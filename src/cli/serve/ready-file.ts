@@ -4,6 +4,7 @@
  */
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { errorText } from '../../values/unknown.ts';
 import { CommandError, EXIT } from '../exit.ts';
 
 /** What the ready line says, which everybody may read. */
@@ -65,7 +66,7 @@ export class ReadyFile implements Disposable {
       renameSync(this.#draft, this.#file);
     } catch (cause) {
       rmSync(this.#draft, { force: true });
-      throw cannotWrite(cause instanceof Error ? cause.message : String(cause), cause);
+      throw cannotWrite(errorText(cause), cause);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { RecordIntegrityError } from '../../keystore/record-mac.ts';
 import type { StoredRecord } from '../../store/metadata-store.ts';
+import { recordKey } from './record-table.ts';
 
 export interface AliasRecord {
   readonly accountId: string;
@@ -26,11 +27,6 @@ export interface KmsAlias extends AliasRecord {
 
 const format = 1;
 
-/** Primary key of a record; `aliasRecordKey(region, accountId, '')` is the prefix of an account's aliases. */
-export function aliasRecordKey(region: string, accountId: string, aliasName: string): string {
-  return `${region}/${accountId}/${aliasName}`;
-}
-
 export function encodeAliasRecord(alias: AliasRecord): Uint8Array {
   const { accountId, region, aliasName, targetKeyId, createdAtMs, updatedAtMs } = alias;
   const fields = { accountId, region, aliasName, targetKeyId, createdAtMs, updatedAtMs };
@@ -45,7 +41,7 @@ export function decodeAliasRecord(stored: StoredRecord): KmsAlias {
   const body = JSON.parse(Buffer.from(stored.body).toString('utf8'));
   const { format: found, ...alias } = body as AliasRecord & { readonly format: number };
   if (found !== format) throw new RecordIntegrityError(stored, `unknown body format ${found}`);
-  if (aliasRecordKey(alias.region, alias.accountId, alias.aliasName) !== stored.key)
+  if (recordKey(alias.region, alias.accountId, alias.aliasName) !== stored.key)
     throw new RecordIntegrityError(stored, 'body names another alias');
   return { ...alias, version: stored.version };
 }

@@ -4,16 +4,16 @@
  */
 import type { Soon } from '../../keystore/soon.ts';
 import type { Change, MetadataStore } from '../../store/metadata-store.ts';
+import type { Page } from '../pagination.ts';
 import {
   type AliasRecord,
-  aliasRecordKey,
   decodeAliasRecord,
   encodeAliasRecord,
   type KmsAlias,
 } from './alias-record.ts';
 import type { KmsKey } from './key-record.ts';
 import type { KeyRepository } from './key-repository.ts';
-import { type RecordSource, RecordTable } from './record-table.ts';
+import { type RecordSource, RecordTable, recordKey } from './record-table.ts';
 
 export class AliasRepository {
   readonly #region: string;
@@ -34,15 +34,12 @@ export class AliasRepository {
    * @throws RecordIntegrityError (as a rejection), StoreUnavailableError
    */
   find(accountId: string, aliasName: string): Soon<KmsAlias | undefined> {
-    return this.#records.find(aliasRecordKey(this.#region, accountId, aliasName));
+    return this.#records.find(recordKey(this.#region, accountId, aliasName));
   }
 
   /** Aliases of an account in order of their names, beginning after `after`. */
-  list(
-    accountId: string,
-    page: { readonly after: string | undefined; readonly limit: number },
-  ): Promise<KmsAlias[]> {
-    return this.#records.list(aliasRecordKey(this.#region, accountId, ''), page);
+  list(accountId: string, page: Page): Promise<KmsAlias[]> {
+    return this.#records.list(recordKey(this.#region, accountId, ''), page);
   }
 
   /** @throws StoreConflictError if there is an alias of this name, or `key` has changed since it was read */
@@ -85,7 +82,7 @@ export class AliasRepository {
    */
   async delete(alias: KmsAlias, key: KmsKey, audit: string): Promise<void> {
     const { accountId, aliasName, version } = alias;
-    const primaryKey = aliasRecordKey(this.#region, accountId, aliasName);
+    const primaryKey = recordKey(this.#region, accountId, aliasName);
     const aliases = without(key.aliases, aliasName);
     await this.#commit(
       [this.#records.remove(primaryKey, version), this.#keys.changed(key, { aliases })],
@@ -94,7 +91,7 @@ export class AliasRepository {
   }
 
   #put(alias: AliasRecord, version: number): Promise<Change> {
-    const primaryKey = aliasRecordKey(this.#region, alias.accountId, alias.aliasName);
+    const primaryKey = recordKey(this.#region, alias.accountId, alias.aliasName);
     return this.#records.put(primaryKey, version, encodeAliasRecord(alias));
   }
 

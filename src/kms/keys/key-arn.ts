@@ -2,6 +2,7 @@
  * Names of KMS keys and aliases: what a request's KeyId may hold, and their ARNs.
  * Source: AWS KMS API Reference, KeyId parameters; recorded error texts.
  */
+import { isAccountId } from '../../access/principal.ts';
 import { kmsException } from '../../api/exceptions.ts';
 
 /** A key by account and bare id, in the serving Region. */
@@ -16,11 +17,16 @@ export interface AliasName {
   readonly aliasName: string;
 }
 
+/** A lower-case UUID, or the multi-Region form. */
 const keyIdPattern =
   /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$/;
 
 /** What every alias has that CreateAlias made. */
 const aliasNamePattern = /^alias\/[a-zA-Z0-9/_-]{1,250}$/;
+
+export function isKeyId(text: string): boolean {
+  return keyIdPattern.test(text);
+}
 
 /** Partition of a Region by its prefix; all others are `aws`. */
 const partitions: readonly [prefix: string, partition: string][] = [
@@ -69,7 +75,7 @@ export function parseKeyName(
   options: { readonly alias: boolean },
 ): KeyName | AliasName {
   const { region, accountId } = caller;
-  if (keyIdPattern.test(value)) return { accountId, keyId: value };
+  if (isKeyId(value)) return { accountId, keyId: value };
   if (value.startsWith('arn:')) return parseArn(value, caller, options);
   if (options.alias && value.startsWith('alias/'))
     return possibleAlias(region, { accountId, aliasName: value });
@@ -84,15 +90,14 @@ function parseArn(
   const [, partition, service, arnRegion, accountId = '', ...rest] = arn.split(':');
   const resource = rest.join(':');
   const isKms = partition === partitionOf(region) && service === 'kms';
-  if (!isKms || !/^[0-9]{12}$/.test(accountId))
+  if (!isKms || !isAccountId(accountId))
     throw kmsException('NotFoundException', `Invalid arn ${arn}`);
   if (arnRegion !== region) throw kmsException('NotFoundException', `Invalid arn ${arnRegion}`);
   if (options.alias && resource.startsWith('alias/'))
     return possibleAlias(region, { accountId, aliasName: resource });
   const keyId = resource.startsWith('key/') ? resource.slice(4) : undefined;
   if (keyId === undefined) throw kmsException('NotFoundException', `Invalid arn ${arn}`);
-  if (!keyIdPattern.test(keyId))
-    throw kmsException('NotFoundException', `Invalid keyId '${keyId}'`);
+  if (!isKeyId(keyId)) throw kmsException('NotFoundException', `Invalid keyId '${keyId}'`);
   return { accountId, keyId };
 }
 

@@ -19,6 +19,7 @@ import { RecordIntegrityError } from '../../keystore/record-mac.ts';
 import type { StoredRecord } from '../../store/metadata-store.ts';
 import { blobHeader } from '../ciphertext-blob.ts';
 import { keyArn } from './key-arn.ts';
+import { recordKey } from './record-table.ts';
 
 export interface MaterialRecord {
   /** 64 lower-case hex digits. */
@@ -74,11 +75,6 @@ export interface KmsKey extends KeyRecord {
 const format = 2;
 /** Knew symmetric keys only, without tags, policies and aliases. */
 const formatOfSymmetricKeys = 1;
-
-/** Primary key of a record; `recordKey(region, accountId, '')` is the prefix of an account's keys. */
-export function recordKey(region: string, accountId: string, keyId: string): string {
-  return `${region}/${accountId}/${keyId}`;
-}
 
 export function encodeKeyRecord(record: KeyRecord): Uint8Array {
   const { accountId, region, keyId, keySpec, keyUsage, origin, keyState } = record;

@@ -1,14 +1,9 @@
 /** The KMS keys of one Region: table `keys`. */
 import type { Soon } from '../../keystore/soon.ts';
 import type { Change, MetadataStore } from '../../store/metadata-store.ts';
-import {
-  decodeKeyRecord,
-  encodeKeyRecord,
-  type KeyRecord,
-  type KmsKey,
-  recordKey,
-} from './key-record.ts';
-import { type RecordSource, RecordTable } from './record-table.ts';
+import type { Page } from '../pagination.ts';
+import { decodeKeyRecord, encodeKeyRecord, type KeyRecord, type KmsKey } from './key-record.ts';
+import { type RecordSource, RecordTable, recordKey } from './record-table.ts';
 
 /** What may change of a key once it is made. An undefined member goes away. */
 export type KeyChange = Partial<
@@ -35,10 +30,7 @@ export class KeyRepository {
   }
 
   /** Keys of an account in order of their ids, beginning after `after`. */
-  list(
-    accountId: string,
-    page: { readonly after: string | undefined; readonly limit: number },
-  ): Promise<KmsKey[]> {
+  list(accountId: string, page: Page): Promise<KmsKey[]> {
     return this.#records.list(recordKey(this.#region, accountId, ''), page);
   }
 

@@ -8,6 +8,7 @@ import type { Mac } from '../../keystore/key-store.ts';
 import { sealRecord, verifyRecord } from '../../keystore/record-mac.ts';
 import type { Soon } from '../../keystore/soon.ts';
 import type { Change, MetadataStore, StoredRecord, Table } from '../../store/metadata-store.ts';
+import type { Page } from '../pagination.ts';
 
 /** Where the records of a Region are. */
 export interface RecordSource {
@@ -19,6 +20,11 @@ export interface RecordSource {
   readonly cacheCountMax?: number;
   /** And as many bytes of bodies: a key may have tags, a policy and a description of 100 KiB. Default 64 MiB. */
   readonly cacheBytesMax?: number;
+}
+
+/** Primary key of a record: what the account names `name` in the Region; with '' the prefix of all the account's. */
+export function recordKey(region: string, accountId: string, name: string): string {
+  return `${region}/${accountId}/${name}`;
 }
 
 interface Kept<T> {
@@ -70,10 +76,7 @@ export class RecordTable<T extends object> {
   }
 
   /** What the records say whose primary key begins with `prefix`, after `prefix` + `after`, in key order. */
-  async list(
-    prefix: string,
-    { after, limit }: { readonly after: string | undefined; readonly limit: number },
-  ): Promise<T[]> {
+  async list(prefix: string, { after, limit }: Page): Promise<T[]> {
     const from = after === undefined ? {} : { after: prefix + after };
     const records = await this.#store.list(this.#table, { prefix, limit, ...from });
     return Promise.all(records.map(async (record) => (await this.#check(record)).value));

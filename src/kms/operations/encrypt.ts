@@ -3,14 +3,12 @@
  * Source: AWS KMS API Reference, Encrypt; recorded error texts.
  * Errors beyond the shared ones: InvalidKeyUsageException for an algorithm of other key specs.
  */
-import { keySpecs } from '../../api/key-specs.ts';
 import type { Output } from '../../api/operations.ts';
 import { upon } from '../../keystore/soon.ts';
 import { encodeBlob } from '../ciphertext-blob.ts';
 import { canonicalContext } from '../encryption-context.ts';
 import { defineOperation, type Operation } from '../operation.ts';
-import { encryptionAlgorithm } from './algorithm.ts';
-import { checkEncryption, encryptionKey, tooLong } from './encryption.ts';
+import { checkEncryption, encryptionKey, plaintextLengthMax, tooLong } from './encryption.ts';
 
 export const encrypt: Operation<'Encrypt'> = defineOperation({
   name: 'Encrypt',
@@ -25,8 +23,7 @@ export const encrypt: Operation<'Encrypt'> = defineOperation({
   prepare: ({ EncryptionContext }) => canonicalContext(EncryptionContext),
   check({ EncryptionAlgorithm: asked, EncryptionContext: context, Plaintext: plaintext }, key) {
     checkEncryption({ algorithm: asked, context }, key);
-    const max = keySpecs[key.keySpec].plaintextLengthMax?.[encryptionAlgorithm(asked, key)];
-    if (max !== undefined && plaintext.length > max) throw tooLong(asked, key);
+    if (plaintext.length > plaintextLengthMax(asked, key)) throw tooLong(asked, key);
   },
   run({ input, prepared: context, key, keyStore }) {
     const by = encryptionKey(input.EncryptionAlgorithm, key, context);

@@ -49,13 +49,21 @@ export function ciphertextOf(encrypted: Encrypted, { current }: KmsKey): Uint8Ar
     : encrypted.ciphertext;
 }
 
+/** Bytes of the longest plaintext that an algorithm takes with a key. @throws InvalidKeyUsageException */
+export function plaintextLengthMax(
+  asked: EncryptionAlgorithmSpec | undefined,
+  key: KmsKey,
+): number {
+  const algorithm = encryptionAlgorithm(asked, key);
+  return keySpecs[key.keySpec].plaintextLengthMax?.[algorithm] ?? Number.POSITIVE_INFINITY;
+}
+
 /** What the caller is told who wants to encrypt more than the algorithm can. */
 export function tooLong(asked: EncryptionAlgorithmSpec | undefined, key: KmsKey): Error {
   const algorithm = encryptionAlgorithm(asked, key);
-  const max = keySpecs[key.keySpec].plaintextLengthMax?.[algorithm];
   return kmsException(
     'ValidationException',
-    `Algorithm ${algorithm} and key spec ${key.keySpec} cannot encrypt data larger than ${max} bytes.`,
+    `Algorithm ${algorithm} and key spec ${key.keySpec} cannot encrypt data larger than ${plaintextLengthMax(asked, key)} bytes.`,
   );
 }
 

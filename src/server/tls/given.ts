@@ -4,6 +4,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { errorText } from '../../values/unknown.ts';
 import { StartError } from '../start-error.ts';
 import type { CertificateAndKey } from './authority.ts';
 
@@ -33,7 +34,10 @@ export function readGivenTls(
   try {
     createSecureContext({ cert: certificate, key });
   } catch (cause) {
-    throw refused(`TLS does not take ${certificateFile} with ${keyFile}: ${text(cause)}`, cause);
+    throw refused(
+      `TLS does not take ${certificateFile} with ${keyFile}: ${errorText(cause)}`,
+      cause,
+    );
   }
   return { certificate, key };
 }
@@ -42,7 +46,7 @@ function read(file: string): string {
   try {
     return readFileSync(file, 'latin1');
   } catch (cause) {
-    throw refused(`${file} cannot be read: ${text(cause)}`, cause);
+    throw refused(`${file} cannot be read: ${errorText(cause)}`, cause);
   }
 }
 
@@ -65,8 +69,6 @@ function parseKey(pem: string, file: string): KeyObject {
     throw refused(`${file} ${what}`, cause);
   }
 }
-
-const text = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 function refused(message: string, cause?: unknown): StartError {
   return new StartError(message, 'FAILED', { cause });

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { syncDirectory } from '../../store/data-directory.ts';
+import { errorText } from '../../values/unknown.ts';
 import { StartError } from '../start-error.ts';
 import { type CertificateAndKey, canIssue, isCurrent, issue, makeAuthority } from './authority.ts';
 
@@ -123,9 +124,8 @@ function readAuthority(directory: string): Opened | undefined {
     if (opened.x509.checkPrivateKey(opened.privateKey)) return opened;
     throw new TypeError('its key is another');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
     throw new StartError(
-      `the certificate authority ${files[0]} cannot be used: ${reason}. Restore ${directory}, or delete it to make another, which clients then have to be told to trust`,
+      `the certificate authority ${files[0]} cannot be used: ${errorText(cause)}. Restore ${directory}, or delete it to make another, which clients then have to be told to trust`,
       'REFUSED',
       { cause },
     );
