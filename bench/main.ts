@@ -15,14 +15,20 @@ import { deriveSealCases } from './cases/derive-seal.ts';
 import { ecdsaCases } from './cases/ecdsa.ts';
 import { encryptOverHttp, name as httpName } from './cases/encrypt-over-http.ts';
 import { hmacCases } from './cases/hmac.ts';
-import { C_LOOP, NODE, SYNC } from './cases/names.ts';
+import { C_LOOP, NODE, SYNC, SYNC_INTO } from './cases/names.ts';
 import { randomCases } from './cases/random.ts';
 import { rsaCases } from './cases/rsa.ts';
 import { caseTable, goalLine, machineLines, speed } from './report.ts';
 import { measure } from './runner.ts';
 import { openSubjects } from './subjects.ts';
 
-const goals = [
+const goals: readonly {
+  readonly case: string;
+  readonly variant?: string;
+  readonly atLeast: number;
+}[] = [
+  // As PKCS#11 has it, and for comparison with a result that is returned.
+  { case: 'AES-GCM seal 256 B', variant: SYNC_INTO, atLeast: 8 },
   { case: 'AES-GCM seal 256 B', atLeast: 8 },
   { case: 'HMAC-SHA-256 32 B', atLeast: 5 },
   { case: 'ECDSA P-256 sign', atLeast: 1.15 },
@@ -73,10 +79,12 @@ async function run(): Promise<void> {
     const options = { rounds, sliceMs: quick ? 5 : 40, processor: subjects.loops };
     const measurements = await measure(benchCase, options);
     print(`${caseTable(benchCase.name, measurements, { floor: C_LOOP, reference: NODE })}\n`);
-    const goal = goals.find((candidate) => candidate.case === benchCase.name);
-    if (goal === undefined) continue;
-    const text = `${benchCase.name}, ${SYNC} over ${NODE} with KeyObject`;
-    results.push(goalLine(text, speed(measurements, SYNC, NODE), goal.atLeast));
+    for (const { variant = SYNC, atLeast } of goals.filter(
+      (goal) => goal.case === benchCase.name,
+    )) {
+      const text = `${benchCase.name}, ${variant} over ${NODE} with KeyObject`;
+      results.push(goalLine(text, speed(measurements, variant, NODE), atLeast));
+    }
   }
   if (wanted(httpName)) {
     const httpRounds = Math.ceil(rounds / 3);

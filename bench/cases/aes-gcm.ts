@@ -3,7 +3,7 @@ import { createCipheriv, createSecretKey } from 'node:crypto';
 import { gcm } from '@noble/ciphers/aes.js';
 import type { Case } from '../runner.ts';
 import { aad, aesKey, awaited, call, iv, loop, pattern, type Subjects } from '../subjects.ts';
-import { AWAITED, C_LOOP, NOBLE, NODE, SYNC, TOKEN, TOKEN_MESSAGE } from './names.ts';
+import { AWAITED, C_LOOP, NOBLE, NODE, SYNC, SYNC_INTO, TOKEN, TOKEN_MESSAGE } from './names.ts';
 
 const lengths = { '32 B': 32, '256 B': 256, '1 KiB': 1024, '4 KiB': 4096, '64 KiB': 65536 };
 
@@ -26,7 +26,7 @@ function aesGcmCase(size: string, length: number, { loops, session, sync, aes }:
         loops.tokenEncryptMessage(count, aes.inLoops, iv, aad, data, out),
       ),
       call(SYNC, () => sync.encrypt(mechanism, aes.handle, data)),
-      call(`${SYNC}, into`, () => sync.encrypt(mechanism, aes.handle, data, out)),
+      call(SYNC_INTO, () => sync.encrypt(mechanism, aes.handle, data, out)),
       awaited(AWAITED, () => session.encrypt(mechanism, aes.handle, data)),
       // Its parts are not joined: a caller of node:crypto may not need that.
       call(

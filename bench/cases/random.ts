@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { randomBytes as nobleRandomBytes } from '@noble/hashes/utils.js';
 import type { Case } from '../runner.ts';
 import { awaited, call, loop, type Subjects } from '../subjects.ts';
-import { AWAITED, C_LOOP, NOBLE, NODE, SYNC, TOKEN } from './names.ts';
+import { AWAITED, C_LOOP, NOBLE, NODE, SYNC, SYNC_INTO, TOKEN } from './names.ts';
 
 export function randomCases({ loops, session, sync }: Subjects): Case[] {
   const out = Buffer.alloc(32);
@@ -16,7 +16,7 @@ export function randomCases({ loops, session, sync }: Subjects): Case[] {
         loop(`${C_LOOP}, unbuffered`, out, (count) => loops.evpRandom(count, out), unlikeTheLast()),
         loop(TOKEN, out, (count) => loops.tokenRandom(count, out), unlikeTheLast()),
         call(SYNC, () => sync.generateRandom(32), unlikeTheLast()),
-        call(`${SYNC}, into`, () => sync.generateRandom(32, out), unlikeTheLast()),
+        call(SYNC_INTO, () => sync.generateRandom(32, out), unlikeTheLast()),
         awaited(AWAITED, () => session.generateRandom(32), unlikeTheLast()),
         call(NODE, () => randomBytes(32), unlikeTheLast()),
         call(NOBLE, () => nobleRandomBytes(32), unlikeTheLast()),
