@@ -152,6 +152,7 @@ TEST_F(RandomProvider, BusyComesOutAsBusyAndChangesNothing) {
 
 TEST(NoWait, SlowOperationsSendTheCallerAwayAndQuickOnesDoNot) {
   const auto rsa = test::rsa_key(2048);
+  const auto large = test::rsa_key(4096);
   const algorithms::Pss pss{Hash::kSha256, Hash::kSha256, 32};
   const algorithms::Oaep oaep{Hash::kSha256, Hash::kSha256, {}};
   Buffer signature(256), ciphertext(256), plaintext(256);
@@ -172,6 +173,7 @@ TEST(NoWait, SlowOperationsSendTheCallerAwayAndQuickOnesDoNot) {
   no_wait = true;
   EXPECT_TRUE(algorithms::is_slow(*rsa));
   EXPECT_FALSE(algorithms::is_slow(*rsa->public_key()));
+  EXPECT_TRUE(algorithms::is_slow(*large->public_key()));
   EXPECT_EQ(algorithms::rsa_pkcs1_sign(*rsa, pattern(32), signature), CKR_STRONGROOM_BUSY);
   EXPECT_EQ(algorithms::rsa_pkcs1_sign(*rsa, Hash::kSha256, {}, signature), CKR_STRONGROOM_BUSY);
   EXPECT_EQ(algorithms::rsa_pss_sign(*rsa, pss, false, {}, signature), CKR_STRONGROOM_BUSY);

@@ -50,13 +50,13 @@ function secret(kind: DomainKind, keyUsage: KeyUsageType, length: number): Mater
   };
 }
 
-function rsa(modulusBits: number): MaterialSpec {
+function rsa(modulusBits: number, publicPace: Pace): MaterialSpec {
   return {
     kinds: { ENCRYPT_DECRYPT: 'decrypt', SIGN_VERIFY: 'sign' },
     generation: 'CKM_RSA_PKCS_KEY_PAIR_GEN',
     keyType: 'CKK_RSA',
     size: { CKA_MODULUS_BITS: modulusBits, CKA_PUBLIC_EXPONENT: Buffer.from('010001', 'hex') },
-    pace: { generate: 'search', private: 'slow', public: 'fast' },
+    pace: { generate: 'search', private: 'slow', public: publicPace },
   };
 }
 
@@ -78,9 +78,9 @@ const specs: Readonly<Partial<Record<KeySpec, MaterialSpec>>> = {
   HMAC_256: secret('mac', 'GENERATE_VERIFY_MAC', 32),
   HMAC_384: secret('mac', 'GENERATE_VERIFY_MAC', 48),
   HMAC_512: secret('mac', 'GENERATE_VERIFY_MAC', 64),
-  RSA_2048: rsa(2048),
-  RSA_3072: rsa(3072),
-  RSA_4096: rsa(4096),
+  RSA_2048: rsa(2048, 'fast'),
+  RSA_3072: rsa(3072, 'fast'),
+  RSA_4096: rsa(4096, 'slow'),
   ECC_NIST_P256: ec('06082a8648ce3d030107', 32, 'fast'),
   ECC_NIST_P384: ec('06052b81040022', 48, 'slow'),
   ECC_NIST_P521: ec('06052b81040023', 66, 'slow'),

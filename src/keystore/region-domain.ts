@@ -170,7 +170,7 @@ export class RegionDomain implements KeyStore {
       return await this.#use(
         material,
         (session, key) => session.encrypt(oaepMechanisms[algorithm], key, plaintext),
-        { keys: 'publicKeys' },
+        { keys: 'publicKeys', pace: kindOf(material).spec.pace.public },
       );
     } catch (error) {
       throw isCkr(error, tooLong) ? new PlaintextLengthError('too long', { cause: error }) : error;
@@ -200,7 +200,7 @@ export class RegionDomain implements KeyStore {
               session.reEncrypt(sealedSource(source, sourceKey), sealedDestination(to, key)),
             ),
           ),
-        { materials, pace: source.algorithm === 'SYMMETRIC_DEFAULT' ? 'fast' : 'slow' },
+        { materials, pace: paceOfReEncryption(source, to) },
       );
       return to.algorithm === 'SYMMETRIC_DEFAULT'
         ? { algorithm: to.algorithm, sealed: split(output) }
@@ -418,6 +418,13 @@ function toSign(
   if (message.length !== digestLength) throw new TypeError(`no digest for ${algorithm}`);
   const data = digestPrefix === undefined ? message : Buffer.concat([digestPrefix, message]);
   return { mechanism: digest, data };
+}
+
+/** As slow as the slower half. */
+function paceOfReEncryption(source: EncryptionKey, to: EncryptionKey): Pace {
+  const opening = kindOf(source.material).spec.pace.private;
+  const sealing = kindOf(to.material).spec.pace.public;
+  return opening === 'fast' ? sealing : opening;
 }
 
 function sealedSource(source: EncryptionKey & Encrypted, key: ObjectHandle): ReEncryptSource {

@@ -6,8 +6,10 @@
 namespace strongroom::algorithms {
 namespace {
 
-// Public exponents in use are F4; one of 64 bits costs four times as much.
+// Public exponents in use are F4; one of 64 bits costs four times as much. By measurement, with F4:
+// 2048 bits take 14 us, 3072 bits 40, and 4096 bits 70, which is above 100 where caches are cold.
 constexpr std::size_t kQuickExponentBytes = 3;
+constexpr std::size_t kQuickModulusBits = 3072;
 
 }  // namespace
 
@@ -35,7 +37,7 @@ bool is_slow(const PrivateKey& key) {
 
 bool is_slow(const PublicKey& key) {
   if (!is_rsa(key)) return is_slow(key.curve());
-  return key.exponent().size() > kQuickExponentBytes;
+  return key.exponent().size() > kQuickExponentBytes || key.bits() > kQuickModulusBits;
 }
 
 CK_RV make_public_key(Bytes info, std::shared_ptr<PublicKey>* out) {
