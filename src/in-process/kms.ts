@@ -6,6 +6,7 @@ import type { Clock } from '../clock/clock.ts';
 import { type FoundationOptions, openEphemeral, openKept } from '../server/foundation.ts';
 import { faultText, openKms } from '../server/kms.ts';
 import { DEFAULT_REGION, isRegionName } from '../server/names.ts';
+import { soPinFileDefault } from '../server/so-pin.ts';
 import { InProcessHandler } from './handler.ts';
 
 /** A fault of the KMS's own. Never holds plaintext, ciphertext or key material. */
@@ -79,7 +80,7 @@ export async function createInProcessKms(options: InProcessOptions): Promise<InP
     dataDirectory === undefined
       ? await openEphemeral(wanted)
       : await openKept(
-          { directory: dataDirectory, soPinFile: soPinFile ?? `${dataDirectory}.so-pin` },
+          { directory: dataDirectory, soPinFile: soPinFile ?? soPinFileDefault(dataDirectory) },
           wanted,
         ),
   );

@@ -8,6 +8,8 @@ export interface DataDirectory {
   readonly hsm: string;
   /** First boot builds the device here and renames it to `hsm`, so that a half-made one is never opened. */
   readonly hsmPartial: string;
+  /** During a first boot: which file it handed the SO PIN over in. */
+  readonly soPinMark: string;
   readonly credentials: string;
   /** With TLS by a local authority: src/server/tls/local.ts. */
   readonly tls: string;
@@ -23,6 +25,7 @@ export const dataDirectory = (root: string): DataDirectory => ({
   root,
   hsm: join(root, 'hsm'),
   hsmPartial: join(root, 'hsm.partial'),
+  soPinMark: join(root, 'so-pin.partial'),
   credentials: join(root, 'credentials'),
   tls: join(root, 'tls'),
 });

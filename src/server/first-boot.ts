@@ -3,15 +3,16 @@
  * there when complete, so a start that was cut off begins again.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Device, Slot } from '../hsm/index.ts';
 import { provisionRegion } from '../keystore/provision.ts';
 import { openDevice } from '../link/in-process.ts';
-import { dataFiles, makeDirectory, syncDirectory } from '../store/data-directory.ts';
+import { dataFiles, syncDirectory } from '../store/data-directory.ts';
 import { errorText } from '../values/unknown.ts';
 import { type DataDirectory, type HsmDirectory, hsmDirectory } from './data-directory.ts';
+import { SoPinHandOver, withSoPin } from './so-pin.ts';
 import { StartError } from './start-error.ts';
-import { makeToken, onlySlot, SLOT_COUNT, type TokenPins } from './token.ts';
+import { makeToken, onlySlot, SLOT_COUNT } from './token.ts';
 
 export interface FirstBootOptions {
   readonly regions: readonly string[];
@@ -26,22 +27,27 @@ export async function makeDevice(
 ): Promise<boolean> {
   if (existsSync(directory.hsm)) {
     rmSync(directory.hsmPartial, { recursive: true, force: true });
+    rmSync(directory.soPinMark, { force: true });
     return false;
   }
   refuseLostDevice(directory);
+  const handOver = new SoPinHandOver(options.soPinFile, directory.soPinMark);
   rmSync(directory.hsmPartial, { recursive: true, force: true });
   mkdirSync(directory.hsmPartial, { mode: 0o700 });
   const hsm = hsmDirectory(directory.hsmPartial);
-  let pins: TokenPins;
-  {
-    await using device = await openHsm(hsm, true);
-    pins = await makeToken(await onlySlot(device), options.regions);
+  await using device = await openHsm(hsm, true);
+  const { soPin, userPin } = await makeToken(await onlySlot(device), options.regions);
+  try {
+    writeFileSync(hsm.userPin, `${userPin}\n`, { mode: 0o600, flag: 'wx', flush: true });
+    handOver.write(soPin);
+  } finally {
+    soPin.fill(0);
   }
-  writePrivateFile(hsm.userPin, pins.userPin, 'wx');
-  handOverSoPin(options.soPinFile, pins.soPin);
+  await device.close();
   syncDirectory(directory.hsmPartial);
   renameSync(directory.hsmPartial, directory.hsm);
   syncDirectory(directory.root);
+  handOver.done();
   return true;
 }
 
@@ -63,16 +69,10 @@ export async function addRegions(
   userPin: string,
   soPinFile: string,
 ): Promise<void> {
-  let soPin: string;
-  try {
-    soPin = readPin(soPinFile);
-  } catch {
-    throw new StartError(
-      `${regions.join(', ')}: a Region that is new, or that an older version made, needs the security officer, whose PIN is not in ${soPinFile}; name its file with --so-pin-file`,
-      'FAILED',
-    );
-  }
-  for (const region of regions) await provisionRegion({ slot, soPin, userPin, region });
+  const what = `${regions.join(', ')}: a Region that is new, or that an older version made,`;
+  await withSoPin(soPinFile, what, async (soPin) => {
+    for (const region of regions) await provisionRegion({ slot, soPin, userPin, region });
+  });
 }
 
 /** Opens the device of a data directory. @throws CkrError */
@@ -85,7 +85,7 @@ export function openHsm(hsm: HsmDirectory, create: boolean): Promise<Device> {
   });
 }
 
-/** A PIN file's content. @throws StartError naming the file that has none: a try with it would count */
+/** The user PIN in its file. @throws StartError naming the file that has none: a try with it would count */
 export function readPin(file: string): string {
   let pin: string;
   try {
@@ -97,24 +97,4 @@ export function readPin(file: string): string {
   }
   if (pin === '') throw new StartError(`${file} holds no PIN`, 'REFUSED');
   return pin;
-}
-
-/** A PIN left by a first boot that was cut off opens nothing: this one takes its place. */
-function handOverSoPin(file: string, soPin: string): void {
-  try {
-    makeDirectory(dirname(file));
-    writePrivateFile(file, soPin, 'w');
-  } catch (cause) {
-    throw new StartError(
-      `the security officer's PIN cannot be written: ${errorText(cause)}`,
-      'FAILED',
-      {
-        cause,
-      },
-    );
-  }
-}
-
-function writePrivateFile(file: string, text: string, flags: 'w' | 'wx'): void {
-  writeFileSync(file, `${text}\n`, { mode: 0o600, flag: flags, flush: true });
 }

@@ -17,6 +17,7 @@ import { type DataDirectory, dataDirectory, hsmDirectory } from './data-director
 import { addRegions, makeDevice, openHsm, readPin } from './first-boot.ts';
 import { DEFAULT_ACCOUNT_ID } from './names.ts';
 import { rootCredential } from './root-credential.ts';
+import { refuseKeptSoPin } from './so-pin.ts';
 import { makeToken, onlySlot, SLOT_COUNT } from './token.ts';
 
 export interface FoundationOptions {
@@ -66,6 +67,7 @@ export async function openKept(
   { directory: root, soPinFile }: DataOptions,
   { regions, accountId, dev }: FoundationOptions,
 ): Promise<Foundation & { readonly data: KeptFoundation }> {
+  refuseKeptSoPin(root, soPinFile);
   // In the order of opening; closed in reverse, also when a later part cannot start.
   await using opened = new AsyncDisposableStack();
   const lock = opened.use(lockDataDirectory(root));
@@ -108,7 +110,9 @@ export async function openEphemeral({
       pinIterations: 1,
     }),
   );
-  const { userPin } = await makeToken(await onlySlot(device), regions);
+  const { soPin, userPin } = await makeToken(await onlySlot(device), regions);
+  // Nobody will be this device's security officer again: it keeps the Regions and domain keys that it has.
+  soPin.fill(0);
   const store = opened.use(startMemoryStore());
   const parts = opened.move();
   return {

@@ -12,7 +12,8 @@ const TOKEN_LABEL = 'strongroom';
 const PIN_DIGITS = 16;
 
 export interface TokenPins {
-  readonly soPin: string;
+  /** For the operator alone: whoever is given it wipes it. */
+  readonly soPin: Uint8Array;
   readonly userPin: string;
 }
 
@@ -25,7 +26,7 @@ export async function onlySlot(device: Device): Promise<Slot> {
 
 /** Initialises the token with new PINs and makes its Regions. @throws CkrError */
 export async function makeToken(slot: Slot, regions: readonly string[]): Promise<TokenPins> {
-  const pins = { soPin: newPin(), userPin: newPin() };
+  const pins = { soPin: newPin(), userPin: Buffer.from(newPin()).toString('latin1') };
   await slot.initToken(pins.soPin, TOKEN_LABEL);
   {
     await using session = await slot.openSession({ readWrite: true });
@@ -37,6 +38,9 @@ export async function makeToken(slot: Slot, regions: readonly string[]): Promise
   return pins;
 }
 
-function newPin(): string {
-  return Array.from({ length: PIN_DIGITS }, () => randomInt(10)).join('');
+/** Decimal digits, ASCII. In memory of its own: what is short and on V8's heap is moved, and leaves copies behind. */
+function newPin(): Uint8Array {
+  const pin = new Uint8Array(new ArrayBuffer(PIN_DIGITS));
+  for (const at of pin.keys()) pin[at] = 0x30 + randomInt(10);
+  return pin;
 }

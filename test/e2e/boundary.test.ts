@@ -14,7 +14,6 @@ import { CreateKeyCommand, EncryptCommand, KMSClient } from '@aws-sdk/client-kms
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readAccessKey } from '../../src/access/credentials-file.ts';
 import { adminRequest } from '../../src/admin/admin-client.ts';
-import { startServer } from '../../src/testing/start-server.ts';
 import { control, PLANTED } from '../support/boundary-controls.ts';
 import type { FromBoundaryHost, ToBoundaryHost } from '../support/boundary-host.ts';
 import {
@@ -167,12 +166,7 @@ describeUnless(await memoryUnavailable(), 'the boundary of a running service', (
   }
 
   beforeAll(async () => {
-    // The ceremony is another process's: the service that is looked at never knew the SO PIN.
-    const first = await startServer({ dataDirectory });
-    await first.stop();
-    output.stderr += first.stderr();
-    output.stdout += JSON.stringify(first.ready);
-
+    // Its first boot: what it made and handed over, the SO PIN above all, it must not have kept.
     const kms = await startHost();
     const { KeyMetadata } = await kms.send(
       new CreateKeyCommand({ Description: 'the key that is looked for' }),

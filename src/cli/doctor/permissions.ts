@@ -3,6 +3,7 @@
  */
 import { accessSync, constants, existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { soPinFileDefault } from '../../server/so-pin.ts';
 import { errorText } from '../../values/unknown.ts';
 import { type Finding, type Patient, Report } from './finding.ts';
 
@@ -61,7 +62,7 @@ function checkParent(report: Report, directory: string): void {
 
 /** The security officer's PIN in the place where the first boot put it. */
 function checkSoPin(report: Report, directory: string): void {
-  const file = `${directory}.so-pin`;
+  const file = soPinFileDefault(directory);
   const stat = statSync(file, { throwIfNoEntry: false });
   if (stat === undefined) return;
   if ((stat.mode & 0o077) !== 0)

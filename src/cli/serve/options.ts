@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { isAccountId } from '../../access/principal.ts';
 import type { DataOptions } from '../../server/foundation.ts';
 import { DEFAULT_ACCOUNT_ID, DEFAULT_REGION, isRegionName } from '../../server/names.ts';
+import { isInside, soPinFileDefault } from '../../server/so-pin.ts';
 import { dataDirectoryPath, integer, parseCommandLine } from '../arguments.ts';
 import { UsageError } from '../exit.ts';
 import { TLS_FLAGS, TLS_HELP, type TlsOptions, tlsOptions } from './tls-options.ts';
@@ -43,8 +44,8 @@ export const SERVE_HELP: string = `strongroom serve: start the key management se
   --account ID        account of the first root credential      (000000000000)
   --threads N         HTTP threads                              (1)
 ${TLS_HELP}  --ready-file FILE   when ready, write endpoint and credentials there as JSON; removed at the end
-  --so-pin-file FILE  the security officer's PIN: written once at first boot, read when a Region is added;
-                      outside the data directory                (DIR.so-pin)
+  --so-pin-file FILE  the security officer's PIN: written once at first boot (never over a file that is
+                      there), read when a Region is added; outside the data directory (DIR.so-pin)
   --dev               accept any well-formed credentials as the root of account 000000000000;
                       loopback addresses only
   --server-timing     answers carry a Server-Timing header with the time per station
@@ -105,8 +106,8 @@ function dataOptions(values: ReturnType<typeof parse>): DataOptions | undefined 
   }
   if (named === '') throw new UsageError('--data-dir takes a directory');
   const directory = dataDirectoryPath(named);
-  const soPinFile = resolve(pinFile ?? `${directory}.so-pin`);
-  if (soPinFile.startsWith(`${directory}/`)) {
+  const soPinFile = resolve(pinFile ?? soPinFileDefault(directory));
+  if (isInside(directory, soPinFile)) {
     throw new UsageError(
       '--so-pin-file has to be outside the data directory: the service does not keep that PIN',
     );
