@@ -41,7 +41,8 @@ CK_RV in_session(CK_SESSION_HANDLE handle, Body body) noexcept {
     const auto session = token::Library::instance().sessions.find(handle);
     // Bits above a handle's own belong to object handles.
     if (!session || session->handle != handle) return CKR_SESSION_HANDLE_INVALID;
-    return body(*session);
+    const token::SessionUse use(*session);
+    return use ? body(*session) : CKR_SESSION_HANDLE_INVALID;
   });
 }
 

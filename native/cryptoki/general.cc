@@ -54,6 +54,19 @@ CK_RV C_GetSlotList(CK_BBOOL, CK_SLOT_ID_PTR pSlotList, CK_ULONG_PTR pulCount) {
   });
 }
 
+// Slots neither come nor go, and no token leaves one: there is nothing to wait for but C_Finalize.
+CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR pSlot, CK_VOID_PTR pReserved) {
+  return entered([&]() -> CK_RV {
+    if (!pSlot || pReserved) return CKR_ARGUMENTS_BAD;
+    auto& library = token::Library::instance();
+    if (flags & CKF_DONT_BLOCK)
+      return library.initialized() ? CKR_NO_EVENT : CKR_CRYPTOKI_NOT_INITIALIZED;
+    if (no_wait) return CKR_STRONGROOM_BUSY;
+    library.wait_for_finalize();
+    return CKR_CRYPTOKI_NOT_INITIALIZED;
+  });
+}
+
 CK_RV C_GetSlotInfo(CK_SLOT_ID slotID, CK_SLOT_INFO_PTR pInfo) {
   return with_slot(slotID, [&](token::Slot&) -> CK_RV {
     if (!pInfo) return CKR_ARGUMENTS_BAD;

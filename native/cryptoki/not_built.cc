@@ -19,11 +19,6 @@ CK_RV not_parallel(CK_SESSION_HANDLE hSession) {
 CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE hSession) { return not_parallel(hSession); }
 CK_RV C_CancelFunction(CK_SESSION_HANDLE hSession) { return not_parallel(hSession); }
 
-CK_RV C_GetOperationState(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG_PTR) { return not_supported(); }
-CK_RV C_SetOperationState(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_OBJECT_HANDLE,
-                          CK_OBJECT_HANDLE) {
-  return not_supported();
-}
 CK_RV C_CopyObject(CK_SESSION_HANDLE, CK_OBJECT_HANDLE, CK_ATTRIBUTE_PTR, CK_ULONG,
                    CK_OBJECT_HANDLE_PTR) {
   return not_supported();
@@ -59,11 +54,6 @@ CK_RV C_SignEncryptUpdate(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
   return not_supported();
 }
 CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR) {
-  return not_supported();
-}
-CK_RV C_WaitForSlotEvent(CK_FLAGS, CK_SLOT_ID_PTR, CK_VOID_PTR) { return not_supported(); }
-CK_RV C_LoginUser(CK_SESSION_HANDLE, CK_USER_TYPE, CK_UTF8CHAR_PTR, CK_ULONG, CK_UTF8CHAR_PTR,
-                  CK_ULONG) {
   return not_supported();
 }
 CK_RV C_EncryptMessageBegin(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG) {
@@ -121,10 +111,6 @@ CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDL
 CK_RV C_VerifySignature(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG) { return not_supported(); }
 CK_RV C_VerifySignatureUpdate(CK_SESSION_HANDLE, CK_BYTE_PTR, CK_ULONG) { return not_supported(); }
 CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE) { return not_supported(); }
-CK_RV C_GetSessionValidationFlags(CK_SESSION_HANDLE, CK_SESSION_VALIDATION_FLAGS_TYPE,
-                                  CK_FLAGS_PTR) {
-  return not_supported();
-}
 CK_RV C_AsyncComplete(CK_SESSION_HANDLE, CK_UTF8CHAR_PTR, CK_ASYNC_DATA_PTR) {
   return not_supported();
 }

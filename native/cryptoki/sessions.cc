@@ -55,6 +55,35 @@ CK_RV C_GetSessionInfo(CK_SESSION_HANDLE hSession, CK_SESSION_INFO_PTR pInfo) {
   });
 }
 
+// OpenSSL does not give out the state of what it is in the middle of, so none is saved, and none
+// that is brought back was ever given (5.6.5, 5.6.6).
+CK_RV C_GetOperationState(CK_SESSION_HANDLE hSession, CK_BYTE_PTR, CK_ULONG_PTR pulLen) {
+  return in_session(hSession, [&](token::Session& session) -> CK_RV {
+    if (!pulLen) return CKR_ARGUMENTS_BAD;
+    token::OperationLock lock(session);
+    if (!lock) return token::OperationLock::refusal();
+    return session.operation.kind == token::Operation::Kind::kNone ? CKR_OPERATION_NOT_INITIALIZED
+                                                                   : CKR_STATE_UNSAVEABLE;
+  });
+}
+
+CK_RV C_SetOperationState(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pState, CK_ULONG,
+                          CK_OBJECT_HANDLE, CK_OBJECT_HANDLE) {
+  return in_session(hSession, [&](token::Session&) -> CK_RV {
+    return pState ? CKR_SAVED_STATE_INVALID : CKR_ARGUMENTS_BAD;
+  });
+}
+
+// Nobody has validated this module, so no operation was one of a validated module's (5.6.14).
+CK_RV C_GetSessionValidationFlags(CK_SESSION_HANDLE hSession, CK_SESSION_VALIDATION_FLAGS_TYPE type,
+                                  CK_FLAGS_PTR pFlags) {
+  return in_session(hSession, [&](token::Session&) -> CK_RV {
+    if (!pFlags || type != CKS_LAST_VALIDATION_OK) return CKR_ARGUMENTS_BAD;
+    *pFlags = 0;
+    return CKR_OK;
+  });
+}
+
 CK_RV C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags) {
   return in_session(hSession, [&](token::Session& session) {
     return operations::session_cancel(session, flags);
@@ -63,8 +92,18 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags) {
 
 CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin,
               CK_ULONG ulPinLen) {
+  // There is no protected authentication path, so there is a PIN.
   return in_session(hSession, [&](token::Session& session) -> CK_RV {
     return pPin ? session.slot.login(session, userType, {pPin, ulPinLen}) : CKR_ARGUMENTS_BAD;
+  });
+}
+
+// The token's user and SO have no names: without one this is C_Login, and with one nobody is meant.
+CK_RV C_LoginUser(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin,
+                  CK_ULONG ulPinLen, CK_UTF8CHAR_PTR, CK_ULONG ulUsernameLen) {
+  return in_session(hSession, [&](token::Session& session) -> CK_RV {
+    if (!pPin || ulUsernameLen != 0) return CKR_ARGUMENTS_BAD;
+    return session.slot.login(session, userType, {pPin, ulPinLen});
   });
 }
 

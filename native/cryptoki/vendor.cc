@@ -30,6 +30,7 @@ CK_RV get_device_status(SR_DEVICE number, SR_DEVICE_STATUS* status) {
     if (!status || status->ulSize != sizeof(*status)) return CKR_ARGUMENTS_BAD;
     const auto device = library().device(number);
     if (!device) return CKR_ARGUMENTS_BAD;
+    device->close_idle_sessions();
     SR_DEVICE_STATUS now{};
     now.ulSize = sizeof(now);
     now.bErrorState = self_test::in_error_state() ? CK_TRUE : CK_FALSE;

@@ -34,6 +34,10 @@ struct SR_GCM_WRAP_PARAMS {
   CK_ULONG ulTagBits;
 };
 
+// A clock that never goes back, in milliseconds from whenever it likes. The token has none of its
+// own.
+typedef CK_ULONG (*SR_MONOTONIC_CLOCK)(void);
+
 struct SR_DEVICE_CONFIG {
   CK_ULONG ulSize;              // sizeof(SR_DEVICE_CONFIG), so that fields can be added
   const char* pFlashDirectory;  // sealed journal; null: the device lives in memory only
@@ -42,6 +46,11 @@ struct SR_DEVICE_CONFIG {
   CK_ULONG ulPinIterations;    // PBKDF2, for new PINs; 0: the default; as few as 1 in memory only
   CK_ULONG ulMaxSessionCount;  // per slot; 0: the default
   CK_BBOOL bCreate;            // make an empty device where none is; else CKR_TOKEN_NOT_PRESENT
+  CK_ULONG ulMaxRwSessionCount;  // of those, R/W ones; 0: all of them
+  // A session that no call has used for so long is closed, up to a year; 0: never. It is over when
+  // it is next used, or when sessions of the device are next opened or counted.
+  CK_ULONG ulSessionIdleSeconds;
+  SR_MONOTONIC_CLOCK pMonotonicMs;  // only for the idle limit, and then not null
 };
 
 struct SR_MEMORY_RANGE {

@@ -15,6 +15,8 @@ namespace {
 
 constexpr char kSystemFile[] = "/etc/strongroom/pkcs11.conf";
 constexpr unsigned long kSlotsMax = 64;
+constexpr unsigned long kSessionsMax = 1u << 20;
+constexpr unsigned long kIdleSecondsMax = 31'536'000;  // a year
 
 // Empty: not set, or not to be believed.
 std::string environment(const char* name) {
@@ -61,10 +63,22 @@ std::string take(std::string_view name, std::string_view value, Configuration* o
     }
     return {};
   }
-  if (name == "slots")
-    return number(value, 1, kSlotsMax, &out->slots) ? "" : "slots has to be 1 to 64";
-  if (name == "sessions")
-    return number(value, 1, 1u << 20, &out->sessions_max) ? "" : "sessions has to be 1 to 1048576";
+  const struct {
+    std::string_view name;
+    unsigned long least, most;
+    unsigned long* value;
+  } numbers[] = {
+      {"slots", 1, kSlotsMax, &out->slots},
+      {"sessions", 1, kSessionsMax, &out->sessions_max},
+      {"rw_sessions", 1, kSessionsMax, &out->read_write_sessions_max},
+      {"session_idle_seconds", 0, kIdleSecondsMax, &out->session_idle_seconds},
+  };
+  for (const auto& each : numbers) {
+    if (name != each.name) continue;
+    if (number(value, each.least, each.most, each.value)) return {};
+    return std::string(name) + " has to be " + std::to_string(each.least) + " to " +
+           std::to_string(each.most);
+  }
   return "unknown setting " + std::string(name);
 }
 

@@ -8,7 +8,9 @@ namespace strongroom::pkcs11 {
 struct Configuration {
   std::string directory;  // absolute; holds flash/ and root/
   unsigned long slots = 1;
-  unsigned long sessions_max = 0;  // per slot; 0: the token's own default
+  unsigned long sessions_max = 0;             // per slot; 0: the token's own default
+  unsigned long read_write_sessions_max = 0;  // of those; 0: all of them
+  unsigned long session_idle_seconds = 0;     // 0: sessions live until they are closed
 };
 
 // read_configuration: environment, then the first configuration file there is, then defaults. Of

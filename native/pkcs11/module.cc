@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
@@ -51,6 +52,12 @@ void own_openssl() {
   OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
 }
 
+// CLOCK_MONOTONIC, which stands still while the machine sleeps.
+CK_ULONG monotonic_ms() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<CK_ULONG>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
 CK_RV open_device() {
   auto& library = token::Library::instance();
   if (library.initialized()) return CKR_CRYPTOKI_ALREADY_INITIALIZED;
@@ -70,6 +77,9 @@ CK_RV open_device() {
       .ulPinIterations = 0,
       .ulMaxSessionCount = configuration.sessions_max,
       .bCreate = CK_TRUE,
+      .ulMaxRwSessionCount = configuration.read_write_sessions_max,
+      .ulSessionIdleSeconds = configuration.session_idle_seconds,
+      .pMonotonicMs = monotonic_ms,
   };
   const CK_RV rv = library.initialize(&config);
   if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) return rv;

@@ -180,6 +180,25 @@ TEST_F(TokenPinTest, ImpossiblePinsCountAsTries) {
   EXPECT_NE(flags(slot) & CKF_USER_PIN_COUNT_LOW, 0u);
 }
 
+TEST_F(TokenPinTest, ANewPinIsText) {
+  const std::string_view no_text[] = {
+      "pin\xff",          "\xc0\xafpin", "\xe0\x80\xafpin",     "\xed\xa0\x80pin",
+      "\xf4\x90\x80\x80", "pin\xe2\x82", "\xf0\x8f\xbf\xbfpin", "\x80pin",
+  };
+  const CK_SESSION_HANDLE session = open_session();
+  for (const std::string_view pin : no_text) {
+    EXPECT_CKR(CKR_PIN_INVALID, init_token(empty_slot, pin));
+    EXPECT_CKR(CKR_PIN_INVALID,
+               c().C_SetPIN(session, text(kUserPin), kUserPin.size(), text(pin), pin.size()));
+  }
+  EXPECT_EQ(flags(slot) & CKF_USER_PIN_COUNT_LOW, 0u);
+  constexpr std::string_view kText = "\xc3\xa4\xe2\x82\xac\xf0\x9f\x94\x91";
+  EXPECT_CKR(CKR_OK, init_token(empty_slot, kText));
+  login(session, CKU_SO);
+  EXPECT_CKR(CKR_PIN_INVALID, c().C_InitPIN(session, text(no_text[0]), no_text[0].size()));
+  EXPECT_CKR(CKR_OK, c().C_InitPIN(session, text(kText), kText.size()));
+}
+
 TEST_F(TokenPinTest, NoWaitSpendsNoTry) {
   const CK_SESSION_HANDLE session = open_session();
   sr().SR_SetNoWait(CK_TRUE);

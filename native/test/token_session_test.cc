@@ -1,5 +1,9 @@
 // Sessions, logins and applications: every state and every refusal (PKCS#11 v3.2, 5.6).
+#include <atomic>
+#include <chrono>
+#include <functional>
 #include <set>
+#include <thread>
 
 #include "test/token_fixture.h"
 
@@ -267,6 +271,27 @@ TEST_F(TokenSessionTest, SeveralDevicesLiveSideBySide) {
   EXPECT_CKR(CKR_SLOT_ID_INVALID, c().C_GetTokenInfo(second.slots[0], &token));
 }
 
+TEST_F(TokenSessionTest, LogoutEndsSearches) {
+  const CK_SESSION_HANDLE session = open_session();
+  const CK_SESSION_HANDLE other = open_session(false);
+  login(session);
+  make_aes(session, true);
+  CK_OBJECT_HANDLE found;
+  CK_ULONG count = 0;
+  ASSERT_CKR(CKR_OK, c().C_FindObjectsInit(session, nullptr, 0));
+  ASSERT_CKR(CKR_OK, c().C_FindObjectsInit(other, nullptr, 0));
+  ASSERT_CKR(CKR_OK, c().C_Logout(session));
+  EXPECT_CKR(CKR_OPERATION_NOT_INITIALIZED, c().C_FindObjects(session, &found, 1, &count));
+  EXPECT_CKR(CKR_OPERATION_NOT_INITIALIZED, c().C_FindObjectsFinal(other));
+  EXPECT_EQ(count, 0u);
+  // A login tells of nothing that was not to be seen before, so it ends none.
+  ASSERT_CKR(CKR_OK, c().C_FindObjectsInit(session, nullptr, 0));
+  login(session);
+  EXPECT_CKR(CKR_OK, c().C_FindObjects(session, &found, 1, &count));
+  EXPECT_EQ(count, 0u);
+  EXPECT_CKR(CKR_OK, c().C_FindObjectsFinal(session));
+}
+
 TEST_F(TokenSessionTest, CancelEndsTheNamedOperationsOnly) {
   const CK_SESSION_HANDLE session = open_session();
   ASSERT_CKR(CKR_OK, c().C_FindObjectsInit(session, nullptr, 0));
@@ -278,16 +303,103 @@ TEST_F(TokenSessionTest, CancelEndsTheNamedOperationsOnly) {
   EXPECT_CKR(CKR_SESSION_HANDLE_INVALID, c().C_SessionCancel(0, CKF_FIND_OBJECTS));
 }
 
-TEST_F(TokenSessionTest, RelicsAndMissingFunctionsSaySo) {
+TEST_F(TokenSessionTest, EachOperationIsCancelledByItsFlagAlone) {
+  const CK_SESSION_HANDLE session = open_session();
+  login(session);
+  const CK_OBJECT_HANDLE aes = make_aes(session);
+  const Pair pair = make_p256(session);
+  CK_BYTE iv[12] = {};
+  CK_GCM_PARAMS gcm{iv, 12, 96, nullptr, 0, 128};
+  CK_MECHANISM by_gcm{CKM_AES_GCM, &gcm, sizeof(gcm)};
+  CK_MECHANISM messages{CKM_AES_GCM, nullptr, 0};
+  CK_MECHANISM ecdsa{CKM_ECDSA_SHA256, nullptr, 0};
+  CK_MECHANISM sha{CKM_SHA256, nullptr, 0};
+  const struct {
+    CK_FLAGS flag;
+    std::function<CK_RV()> init;
+  } operations[] = {
+      {CKF_FIND_OBJECTS, [&] { return c().C_FindObjectsInit(session, nullptr, 0); }},
+      {CKF_ENCRYPT, [&] { return c().C_EncryptInit(session, &by_gcm, aes); }},
+      {CKF_DECRYPT, [&] { return c().C_DecryptInit(session, &by_gcm, aes); }},
+      {CKF_SIGN, [&] { return c().C_SignInit(session, &ecdsa, pair.private_key); }},
+      {CKF_VERIFY, [&] { return c().C_VerifyInit(session, &ecdsa, pair.public_key); }},
+      {CKF_DIGEST, [&] { return c().C_DigestInit(session, &sha); }},
+      {CKF_MESSAGE_ENCRYPT, [&] { return c().C_MessageEncryptInit(session, &messages, aes); }},
+      {CKF_MESSAGE_DECRYPT, [&] { return c().C_MessageDecryptInit(session, &messages, aes); }},
+  };
+  for (const auto& each : operations) {
+    ASSERT_CKR(CKR_OK, each.init());
+    EXPECT_CKR(CKR_OK, c().C_SessionCancel(session, ~each.flag));
+    EXPECT_CKR(CKR_OPERATION_ACTIVE, each.init());
+    EXPECT_CKR(CKR_OK, c().C_SessionCancel(session, each.flag));
+    EXPECT_CKR(CKR_OK, c().C_SessionCancel(session, each.flag));  // nothing there: nothing to do
+  }
+}
+
+TEST_F(TokenSessionTest, TheUserHasNoName) {
+  const CK_SESSION_HANDLE session = open_session();
+  const auto login_user = [&](std::string_view name) {
+    return c().C_LoginUser(session, CKU_USER, text(kUserPin), kUserPin.size(), text(name),
+                           name.size());
+  };
+  EXPECT_CKR(CKR_ARGUMENTS_BAD, login_user("alice"));
+  EXPECT_CKR(CKR_ARGUMENTS_BAD, c().C_LoginUser(session, CKU_USER, nullptr, 0, nullptr, 0));
+  EXPECT_CKR(CKR_PIN_INCORRECT, c().C_LoginUser(session, CKU_USER, text("wrong"), 5, nullptr, 0));
+  EXPECT_CKR(CKR_OK, login_user(""));
+  EXPECT_EQ(state(session), CKS_RW_USER_FUNCTIONS);
+  EXPECT_CKR(CKR_USER_ALREADY_LOGGED_IN, login_user(""));
+}
+
+TEST_F(TokenSessionTest, NoStateIsSavedAndNoneIsBroughtBack) {
+  const CK_SESSION_HANDLE session = open_session();
+  CK_BYTE saved[64] = {};
+  CK_ULONG length = sizeof(saved);
+  EXPECT_CKR(CKR_ARGUMENTS_BAD, c().C_GetOperationState(session, saved, nullptr));
+  EXPECT_CKR(CKR_OPERATION_NOT_INITIALIZED, c().C_GetOperationState(session, saved, &length));
+  CK_MECHANISM sha{CKM_SHA256, nullptr, 0};
+  ASSERT_CKR(CKR_OK, c().C_DigestInit(session, &sha));
+  EXPECT_CKR(CKR_STATE_UNSAVEABLE, c().C_GetOperationState(session, nullptr, &length));
+  EXPECT_CKR(CKR_SAVED_STATE_INVALID, c().C_SetOperationState(session, saved, 64, 0, 0));
+  EXPECT_CKR(CKR_ARGUMENTS_BAD, c().C_SetOperationState(session, nullptr, 0, 0, 0));
+  EXPECT_CKR(CKR_SESSION_HANDLE_INVALID, c().C_GetOperationState(0, saved, &length));
+  EXPECT_CKR(CKR_OK, c().C_Digest(session, saved, 3, saved, &length));  // it went on undisturbed
+}
+
+TEST_F(TokenSessionTest, NoValidationIsClaimed) {
+  const CK_SESSION_HANDLE session = open_session();
+  CK_FLAGS flags = 77;
+  EXPECT_CKR(CKR_OK, c().C_GetSessionValidationFlags(session, CKS_LAST_VALIDATION_OK, &flags));
+  EXPECT_EQ(flags, 0u);
+  EXPECT_CKR(CKR_ARGUMENTS_BAD, c().C_GetSessionValidationFlags(session, 2, &flags));
+  EXPECT_CKR(CKR_ARGUMENTS_BAD,
+             c().C_GetSessionValidationFlags(session, CKS_LAST_VALIDATION_OK, nullptr));
+}
+
+TEST_F(TokenSessionTest, RelicsAreNotParallel) {
   const CK_SESSION_HANDLE session = open_session();
   EXPECT_CKR(CKR_FUNCTION_NOT_PARALLEL, c().C_GetFunctionStatus(session));
   EXPECT_CKR(CKR_FUNCTION_NOT_PARALLEL, c().C_CancelFunction(session));
-  EXPECT_CKR(CKR_FUNCTION_NOT_SUPPORTED,
-             c().C_EncryptUpdate(session, nullptr, 0, nullptr, nullptr));
-  EXPECT_CKR(CKR_FUNCTION_NOT_SUPPORTED,
-             c().C_LoginUser(session, CKU_USER, nullptr, 0, nullptr, 0));
-  EXPECT_CKR(CKR_FUNCTION_NOT_SUPPORTED, c().C_GetOperationState(session, nullptr, nullptr));
-  EXPECT_CKR(CKR_FUNCTION_NOT_SUPPORTED, c().C_WaitForSlotEvent(0, nullptr, nullptr));
+  EXPECT_CKR(CKR_SESSION_HANDLE_INVALID, c().C_CancelFunction(0));
+}
+
+TEST_F(TokenSessionTest, SlotEventsEndWithFinalize) {
+  CK_SLOT_ID which = 0;
+  // A device is open, and nobody has called C_Initialize.
+  EXPECT_CKR(CKR_CRYPTOKI_NOT_INITIALIZED, c().C_WaitForSlotEvent(0, &which, nullptr));
+  ASSERT_CKR(CKR_OK, c().C_Initialize(nullptr));
+  EXPECT_CKR(CKR_NO_EVENT, c().C_WaitForSlotEvent(CKF_DONT_BLOCK, &which, nullptr));
+  EXPECT_CKR(CKR_ARGUMENTS_BAD, c().C_WaitForSlotEvent(CKF_DONT_BLOCK, nullptr, nullptr));
+  EXPECT_CKR(CKR_ARGUMENTS_BAD, c().C_WaitForSlotEvent(CKF_DONT_BLOCK, &which, &which));
+  sr().SR_SetNoWait(CK_TRUE);
+  EXPECT_CKR(CKR_STRONGROOM_BUSY, c().C_WaitForSlotEvent(0, &which, nullptr));
+  sr().SR_SetNoWait(CK_FALSE);
+  std::atomic<CK_RV> answer{CKR_OK};
+  std::thread waiting([&] { answer = c().C_WaitForSlotEvent(0, &which, nullptr); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // most likely it waits by now
+  EXPECT_EQ(answer.load(), CKR_OK);
+  ASSERT_CKR(CKR_OK, c().C_Finalize(nullptr));
+  waiting.join();
+  EXPECT_CKR(CKR_CRYPTOKI_NOT_INITIALIZED, answer.load());
 }
 
 }  // namespace strongroom::test

@@ -9,6 +9,7 @@ void Operation::end() {
   key.reset();
   iv.clear();
   aad.clear();
+  awaits_login = false;
   in_parts = false;
   wipe(parts.data(), parts.size());
   parts.clear();
@@ -28,7 +29,9 @@ Session::Session(CK_SESSION_HANDLE its_handle, std::shared_ptr<Application> its_
       application(std::move(its_application)),
       place(its_place),
       slot(its_slot),
-      read_write(its_read_write) {}
+      read_write(its_read_write),
+      device_(*application->device),
+      used_ms_(device_.session_idle_ms != 0 ? device_.now_ms() : 0) {}
 
 CK_STATE Session::state() const {
   switch (place.role()) {
@@ -40,6 +43,33 @@ CK_STATE Session::state() const {
       break;
   }
   return read_write ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION;
+}
+
+bool Session::key_gone() const {
+  const Object* const key = operation.key.get();
+  return key && (key->identity->destroyed.load(std::memory_order_acquire) ||
+                 (key->is_private && operation.login != place.login()));
+}
+
+bool Session::idle() const {
+  if (device_.session_idle_ms == 0 || uses_.load() != 0) return false;
+  const std::uint64_t used = used_ms_.load();  // before the clock is read: it never runs ahead
+  return device_.now_ms() - used >= device_.session_idle_ms;
+}
+
+SessionUse::SessionUse(Session& session) : session_(session) {
+  if (session_.device_.session_idle_ms == 0) return;
+  if (session_.idle()) {
+    close_session(session_.handle);
+    open_ = false;
+  }
+  session_.uses_.fetch_add(1);
+}
+
+SessionUse::~SessionUse() {
+  if (session_.device_.session_idle_ms == 0) return;
+  session_.used_ms_.store(session_.device_.now_ms());
+  session_.uses_.fetch_sub(1);
 }
 
 CK_OBJECT_HANDLE ApplicationSlot::handle_of(const Object& object) const {
@@ -100,6 +130,8 @@ CK_RV Application::open_session(std::size_t slot_index, CK_FLAGS flags, CK_SESSI
   if (flags & CKF_ASYNC_SESSION) return CKR_SESSION_ASYNC_NOT_SUPPORTED;
   const bool read_write = (flags & CKF_RW_SESSION) != 0;
   ApplicationSlot& its_place = place(slot_index);
+  // An application whose sessions have all been idle too long comes back logged out.
+  device->close_idle_sessions();
   if (const CK_RV rv = its_place.slot.admit_session(read_write); rv != CKR_OK) return rv;
 
   auto& library = Library::instance();
@@ -143,13 +175,20 @@ CK_RV close_session(CK_SESSION_HANDLE handle) {
   return CKR_OK;
 }
 
+std::vector<CK_SESSION_HANDLE> Application::sessions_of(std::size_t slot_index) {
+  std::lock_guard lock(place(slot_index).mutex);
+  return {place(slot_index).sessions.begin(), place(slot_index).sessions.end()};
+}
+
 void Application::close_all_sessions(std::size_t slot_index) {
-  std::vector<CK_SESSION_HANDLE> handles;
-  {
-    std::lock_guard lock(place(slot_index).mutex);
-    handles.assign(place(slot_index).sessions.begin(), place(slot_index).sessions.end());
+  for (CK_SESSION_HANDLE handle : sessions_of(slot_index)) close_session(handle);
+}
+
+void Application::close_idle_sessions(std::size_t slot_index) {
+  for (CK_SESSION_HANDLE handle : sessions_of(slot_index)) {
+    const auto session = Library::instance().sessions.find(handle);
+    if (session && session->idle()) close_session(handle);
   }
-  for (CK_SESSION_HANDLE handle : handles) close_session(handle);
 }
 
 void Application::close() {

@@ -22,6 +22,7 @@ class ApplicationSlot {
   // of a key.
   std::uint32_t login() const { return login_.load(std::memory_order_acquire); }
   static Role role_of(std::uint32_t login) { return static_cast<Role>(login & 3); }
+  static std::uint32_t logouts_of(std::uint32_t login) { return login >> 2; }
   Role role() const { return role_of(login()); }
 
   // Private objects' handles carry a tag of the login they were given under: C_Logout makes them
@@ -57,11 +58,14 @@ class Application : public std::enable_shared_from_this<Application> {
 
   CK_RV open_session(std::size_t slot_index, CK_FLAGS flags, CK_SESSION_HANDLE* handle);
   void close_all_sessions(std::size_t slot_index);
+  void close_idle_sessions(std::size_t slot_index);
   void close();  // no session can be opened afterwards
   std::size_t session_count();
   std::size_t session_object_count();
 
  private:
+  std::vector<CK_SESSION_HANDLE> sessions_of(std::size_t slot_index);
+
   std::vector<std::unique_ptr<ApplicationSlot>> places_;
   std::atomic<bool> closed_{false};
 };

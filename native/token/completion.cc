@@ -84,10 +84,15 @@ void complete_hidden_key(const Making& making, bool sensitive_by_default, Attrib
   set->set_bool(CKA_NEVER_EXTRACTABLE, never);
 }
 
-void complete_private_key(const Making& making, AttributeSet* set) {
+CK_RV complete_private_key(const Making& making, AttributeSet* set) {
+  set->set_default(CKA_PRIVATE, true);
   set->set_default(CKA_SIGN_RECOVER, false);
   set->set_default(CKA_ALWAYS_AUTHENTICATE, false);
   complete_hidden_key(making, true, set);
+  // Of an object that one has to log in for at all (4.9).
+  return set->is_true(CKA_ALWAYS_AUTHENTICATE) && !set->is_true(CKA_PRIVATE)
+             ? CKR_TEMPLATE_INCONSISTENT
+             : CKR_OK;
 }
 
 void complete_public_key(AttributeSet* set) {
@@ -140,8 +145,6 @@ CK_RV complete_template(const AttributeSet& caller, const Making& making, Attrib
     return rv;
   // Trust is given by the SO's ceremony alone, never by a template.
   if (set.is_true(CKA_TRUSTED)) return CKR_ATTRIBUTE_READ_ONLY;
-  // Logging in for each use of a key is not built.
-  if (set.is_true(CKA_ALWAYS_AUTHENTICATE)) return CKR_ATTRIBUTE_VALUE_INVALID;
 
   if (object_class != CKO_DATA) {
     if (const CK_RV rv = complete_key_type(making, object_class, &set); rv != CKR_OK) return rv;
@@ -152,8 +155,10 @@ CK_RV complete_template(const AttributeSet& caller, const Making& making, Attrib
     default_usage(object_class, &set);
     complete_key(making, &set);
     if (object_class == CKO_SECRET_KEY) complete_secret_key(making, &set);
-    if (object_class == CKO_PRIVATE_KEY) complete_private_key(making, &set);
     if (object_class == CKO_PUBLIC_KEY) complete_public_key(&set);
+    if (object_class == CKO_PRIVATE_KEY) {
+      if (const CK_RV rv = complete_private_key(making, &set); rv != CKR_OK) return rv;
+    }
   }
   set.set_default(CKA_TOKEN, false);
   set.set_default(CKA_PRIVATE, true);

@@ -1,5 +1,8 @@
 #include "token/device.h"
 
+#include <algorithm>
+
+#include "token/library.h"
 #include "token/self_test/self_test.h"
 
 namespace strongroom::token {
@@ -12,9 +15,14 @@ constexpr char kMemoryDirectory[] = "flash";
 Device::Device(const SR_DEVICE_CONFIG& config, CK_ULONG its_number)
     : number(its_number),
       max_sessions(config.ulMaxSessionCount != 0 ? config.ulMaxSessionCount : kSessionsDefault),
+      max_read_write_sessions(config.ulMaxRwSessionCount != 0
+                                  ? std::min(config.ulMaxRwSessionCount, max_sessions)
+                                  : max_sessions),
+      session_idle_ms(std::uint64_t{config.ulSessionIdleSeconds} * 1000),
       pin_iterations(config.ulPinIterations != 0
                          ? static_cast<std::uint32_t>(config.ulPinIterations)
-                         : kPinIterationsDefault) {}
+                         : kPinIterationsDefault),
+      clock_(config.pMonotonicMs) {}
 
 Device::~Device() = default;
 
@@ -28,6 +36,8 @@ CK_RV Device::open(const SR_DEVICE_CONFIG& config, CK_ULONG number, std::shared_
     return CKR_ARGUMENTS_BAD;
   }
   if (config.bCreate > CK_TRUE) return CKR_ARGUMENTS_BAD;
+  if (config.ulSessionIdleSeconds > kSessionIdleSecondsMax) return CKR_ARGUMENTS_BAD;
+  if (config.ulSessionIdleSeconds != 0 && !config.pMonotonicMs) return CKR_ARGUMENTS_BAD;
   if (!initialise_secure_memory()) return CKR_HOST_MEMORY;
   if (const CK_RV rv = self_test::integrity(); rv != CKR_OK) return rv;
 
@@ -59,6 +69,13 @@ CK_RV Device::open(const SR_DEVICE_CONFIG& config, CK_ULONG number, std::shared_
   }
   *out = std::move(device);
   return CKR_OK;
+}
+
+void Device::close_idle_sessions() {
+  if (session_idle_ms == 0) return;
+  for (const auto& application : Library::instance().applications(*this)) {
+    for (std::size_t i = 0; i < slots_.size(); ++i) application->close_idle_sessions(i);
+  }
 }
 
 void Device::unload() {

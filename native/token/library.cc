@@ -54,9 +54,11 @@ CK_RV Library::finalize() {
     std::lock_guard lock(mutex_);
     if (!initialized_) return CKR_CRYPTOKI_NOT_INITIALIZED;
     initialized_ = false;
+    ++finalized_;
     default_application_ = 0;
     users_.fetch_sub(1, std::memory_order_release);
   }
+  finalizing_.notify_all();
   close_device(kDefaultDevice);  // if there is one
   return CKR_OK;
 }
@@ -64,6 +66,12 @@ CK_RV Library::finalize() {
 bool Library::initialized() {
   std::lock_guard lock(mutex_);
   return initialized_;
+}
+
+void Library::wait_for_finalize() {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t before = finalized_;
+  finalizing_.wait(lock, [&] { return !initialized_ || finalized_ != before; });
 }
 
 std::shared_ptr<Application> Library::default_application() {

@@ -2,6 +2,7 @@
 // destroyed: threads may still be inside when the process ends.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 
 #include "token/application.h"
@@ -31,6 +32,7 @@ class Library {
   CK_RV initialize(const SR_DEVICE_CONFIG* config);
   CK_RV finalize();
   bool initialized();
+  void wait_for_finalize();                            // returns at once when not initialized
   std::shared_ptr<Application> default_application();  // null: none
 
   CK_RV open_device(const SR_DEVICE_CONFIG& config, SR_DEVICE* device);
@@ -57,6 +59,8 @@ class Library {
   SR_DEVICE next_device_ = 1;
   SR_APPLICATION next_application_ = 1;
   bool initialized_ = false;
+  std::uint64_t finalized_ = 0;  // times
+  std::condition_variable finalizing_;
   SR_APPLICATION default_application_ = 0;
   std::atomic<std::size_t> users_{0};
 };

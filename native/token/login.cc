@@ -18,9 +18,7 @@ CK_RV Slot::check_login(Session& session, Role role) {
 CK_RV Slot::login(Session& session, CK_USER_TYPE user, Bytes pin) {
   if (no_wait) return CKR_STRONGROOM_BUSY;
   if (self_test::in_error_state()) return CKR_FIPS_SELF_TEST_FAILED;
-  // No key of this token asks for CKA_ALWAYS_AUTHENTICATE, so no operation waits for a
-  // context-specific login.
-  if (user == CKU_CONTEXT_SPECIFIC) return CKR_OPERATION_NOT_INITIALIZED;
+  if (user == CKU_CONTEXT_SPECIFIC) return login_for_operation(session, pin);
   if (user != CKU_SO && user != CKU_USER) return CKR_USER_TYPE_INVALID;
   const Role role = user == CKU_SO ? Role::kSo : Role::kUser;
 
@@ -56,6 +54,29 @@ CK_RV Slot::login(Session& session, CK_USER_TYPE user, Bytes pin) {
   return rv;
 }
 
+// The login that a key with CKA_ALWAYS_AUTHENTICATE asks for: it is for the one operation that is
+// active, and moves no session's state (4.9). The operation waits, locked, while the PIN is looked
+// at.
+CK_RV Slot::login_for_operation(Session& session, Bytes pin) {
+  OperationLock operation_lock(session);
+  if (!operation_lock) return OperationLock::refusal();
+  if (!session.operation.awaits_login || session.key_gone()) return CKR_OPERATION_NOT_INITIALIZED;
+  std::lock_guard pin_lock(pin_mutex_);
+  const PinPlace place{device_.flash(), index, flash::PinRole::kUser};
+  Secret object_key;
+  CK_RV rv = try_pin(place, pin, token().user, &object_key);
+  if (rv == CKR_OK) session.operation.awaits_login = false;
+  // The try that locks the PIN answers so here, and ends the login as well.
+  if (rv == CKR_PIN_INCORRECT &&
+      device_.flash().failed_tries(index, flash::PinRole::kUser) >= kPinTriesMax)
+    rv = CKR_PIN_LOCKED;
+  if (rv == CKR_PIN_LOCKED) {
+    std::lock_guard lock(session.place.mutex);
+    session.place.log_out();
+  }
+  return rv;
+}
+
 CK_RV Slot::logout(Session& session) {
   std::lock_guard lock(session.place.mutex);
   if (session.place.role() == Role::kNone) return CKR_USER_NOT_LOGGED_IN;
@@ -65,7 +86,7 @@ CK_RV Slot::logout(Session& session) {
 
 CK_RV Slot::init_pin(Session& session, Bytes pin) {
   if (session.place.role() != Role::kSo) return CKR_USER_NOT_LOGGED_IN;
-  if (!pin_length_valid(pin.size())) return CKR_PIN_LEN_RANGE;
+  if (const CK_RV rv = check_new_pin(pin); rv != CKR_OK) return rv;
   if (no_wait) return CKR_STRONGROOM_BUSY;
   std::lock_guard pin_lock(pin_mutex_);
   std::shared_ptr<algorithms::Key> object_key;
@@ -88,7 +109,7 @@ CK_RV Slot::init_pin(Session& session, Bytes pin) {
 
 CK_RV Slot::set_pin(Session& session, Bytes old_pin, Bytes new_pin) {
   if (!session.read_write) return CKR_SESSION_READ_ONLY;
-  if (!pin_length_valid(new_pin.size())) return CKR_PIN_LEN_RANGE;
+  if (const CK_RV rv = check_new_pin(new_pin); rv != CKR_OK) return rv;
   if (no_wait) return CKR_STRONGROOM_BUSY;
   if (self_test::in_error_state()) return CKR_FIPS_SELF_TEST_FAILED;
   std::lock_guard pin_lock(pin_mutex_);

@@ -181,7 +181,7 @@ const MechanismRow* mechanism_for(const CK_MECHANISM& mechanism, CK_FLAGS functi
   return row && row->info.flags & function ? row : nullptr;
 }
 
-CK_RV check_key(const Object& key, const MechanismRow& row, std::uint32_t usage) {
+CK_RV check_key(const Object& key, const MechanismRow& row, std::uint32_t usage, Use use) {
   if (key.opaque || key.object_class != class_for(row, usage) ||
       !(mask_of(key.key_type) & row.key_types)) {
     return CKR_KEY_TYPE_INCONSISTENT;
@@ -189,7 +189,8 @@ CK_RV check_key(const Object& key, const MechanismRow& row, std::uint32_t usage)
   const std::size_t size = key.key_size();
   if (size < row.key_size_min || size > row.key_size_max) return CKR_KEY_SIZE_RANGE;
   if (!(key.usage & usage)) return CKR_KEY_FUNCTION_NOT_PERMITTED;
-  return key.allows(row.type) ? CKR_OK : CKR_MECHANISM_INVALID;
+  if (!key.allows(row.type)) return CKR_MECHANISM_INVALID;
+  return key.always_authenticate && use == Use::kAtOnce ? CKR_USER_NOT_LOGGED_IN : CKR_OK;
 }
 
 std::optional<Hash> hash_of(CK_MECHANISM_TYPE digest) {

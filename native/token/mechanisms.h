@@ -55,9 +55,15 @@ const MechanismRow* mechanism_row(CK_MECHANISM_TYPE type);
 // CKR_MECHANISM_INVALID.
 const MechanismRow* mechanism_for(const CK_MECHANISM& mechanism, CK_FLAGS function);
 
+// When a key is used: at once, or after an Init, which leaves time for the context-specific login
+// that a key with CKA_ALWAYS_AUTHENTICATE asks for (4.9).
+enum class Use : std::uint8_t { kAtOnce, kAfterInit };
+
 // check_key: may this key be used so? CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_SIZE_RANGE,
-// CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_MECHANISM_INVALID (not among its CKA_ALLOWED_MECHANISMS).
-CK_RV check_key(const Object& key, const MechanismRow& row, std::uint32_t usage);
+// CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_MECHANISM_INVALID (not among its CKA_ALLOWED_MECHANISMS),
+// CKR_USER_NOT_LOGGED_IN (it asks for a login that this use has no place for).
+CK_RV check_key(const Object& key, const MechanismRow& row, std::uint32_t usage,
+                Use use = Use::kAtOnce);
 
 // The hash that a parameter names: CKM_SHA_1 ..., CKG_MGF1_SHA1 ...
 std::optional<algorithms::Hash> hash_of(CK_MECHANISM_TYPE digest);

@@ -25,6 +25,7 @@ void Object::refresh() {
   is_private = attributes.is_true(CKA_PRIVATE);
   sensitive = attributes.is_true(CKA_SENSITIVE);
   extractable = attributes.is_true(CKA_EXTRACTABLE);
+  always_authenticate = attributes.is_true(CKA_ALWAYS_AUTHENTICATE);
   allowed.clear();
   if (const Attribute* list = attributes.find(CKA_ALLOWED_MECHANISMS)) {
     for (Reader in(list->bytes()); !in.empty();) {

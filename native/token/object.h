@@ -68,6 +68,7 @@ class Object {
   bool is_private = false;
   bool sensitive = false;
   bool extractable = false;
+  bool always_authenticate = false;        // each use asks for a context-specific login
   std::vector<CK_MECHANISM_TYPE> allowed;  // empty: any
 
   void refresh();

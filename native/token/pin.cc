@@ -64,7 +64,33 @@ CK_RV open_object_key(const PinPlace& place, Bytes pin, const PinBlock& block, S
   return rv;
 }
 
+// Bytes of the UTF-8 sequence that `text` begins with; 0: none. RFC 3629, section 4: no overlong
+// form, no surrogate, nothing beyond U+10FFFF.
+std::size_t utf8_sequence(Bytes text) {
+  const std::uint8_t first = text[0];
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
+  for (const std::uint8_t next : text.subspan(1, length - 1)) {
+    if ((next & 0xC0) != 0x80) return 0;
+  }
+  const std::uint8_t second = text[1];
+  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
+  const bool outside = (first == 0xED && second > 0x9F) || (first == 0xF4 && second > 0x8F);
+  return overlong || outside ? 0 : length;
+}
+
 }  // namespace
+
+CK_RV check_new_pin(Bytes pin) {
+  if (!pin_length_valid(pin.size())) return CKR_PIN_LEN_RANGE;
+  while (!pin.empty()) {
+    const std::size_t length = utf8_sequence(pin);
+    if (length == 0) return CKR_PIN_INVALID;
+    pin = pin.subspan(length);
+  }
+  return CKR_OK;
+}
 
 CK_RV seal_object_key(const PinPlace& place, Bytes pin, std::uint32_t iterations, Bytes object_key,
                       PinBlock* out) {

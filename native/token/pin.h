@@ -19,6 +19,9 @@ inline constexpr std::uint32_t kPinIterationsMin =
 inline bool pin_length_valid(std::size_t length) {
   return length >= kPinBytesMin && length <= kPinBytesMax;
 }
+// May this become a PIN? CKR_PIN_LEN_RANGE; CKR_PIN_INVALID: it is not UTF-8 (CK_UTF8CHAR, RFC
+// 3629).
+CK_RV check_new_pin(Bytes pin);
 
 struct PinPlace {
   flash::Flash& flash;

@@ -16,6 +16,7 @@ namespace strongroom::token {
 
 class Application;
 class ApplicationSlot;
+class Device;
 class Slot;
 
 // Operation: what C_*Init left in the session (PKCS#11 v3.2, 5.7 onwards). Its buffers keep their
@@ -35,7 +36,8 @@ struct Operation {
   Kind kind = Kind::kNone;
   const MechanismRow* mechanism = nullptr;
   std::shared_ptr<const Object> key;
-  std::uint32_t login = 0;  // ApplicationSlot::login() at Init; compared where the key is private
+  std::uint32_t login = 0;    // ApplicationSlot::login() at Init; compared where the key is private
+  bool awaits_login = false;  // CKA_ALWAYS_AUTHENTICATE, and no context-specific login yet
   SignatureParameters signature;
   CipherParameters cipher;  // its bytes are in the next two
   std::vector<std::uint8_t> iv;
@@ -67,10 +69,33 @@ class Session {
 
   // Guarded by OperationLock.
   Operation operation;
+  // Has the active operation lost its key: destroyed, or private and its user logged out?
+  bool key_gone() const;
+
+  // Has no call been inside for as long as the device allows? False where it sets no limit.
+  bool idle() const;
 
  private:
   friend class OperationLock;
+  friend class SessionUse;
   SpinLock operation_lock_;
+  const Device& device_;
+  std::atomic<std::uint64_t> used_ms_;  // by the device's clock
+  std::atomic<std::uint32_t> uses_{0};  // calls inside; both are kept only for a limit
+};
+
+// SessionUse: one call inside a session. False: the session had been idle too long; it is closed.
+class SessionUse {
+ public:
+  explicit SessionUse(Session& session);
+  ~SessionUse();
+  SessionUse(const SessionUse&) = delete;
+  SessionUse& operator=(const SessionUse&) = delete;
+  explicit operator bool() const { return open_; }
+
+ private:
+  Session& session_;
+  bool open_ = true;
 };
 
 // OperationLock: one call at a time works on a session's operation; a second one is refused, not

@@ -50,6 +50,7 @@ TokenRecord Slot::token() {
 }
 
 void Slot::info(CK_TOKEN_INFO* info) {
+  device_.close_idle_sessions();
   *info = {};
   blank_padded(info->manufacturerID, sizeof(info->manufacturerID), "Strongroom");
   blank_padded(info->model, sizeof(info->model), "Simulated HSM");
@@ -57,7 +58,7 @@ void Slot::info(CK_TOKEN_INFO* info) {
   info->flags = CKF_RNG | CKF_LOGIN_REQUIRED;
   if (self_test::in_error_state()) info->flags |= CKF_ERROR_STATE;
   info->ulMaxSessionCount = device_.max_sessions;
-  info->ulMaxRwSessionCount = device_.max_sessions;
+  info->ulMaxRwSessionCount = device_.max_read_write_sessions;
   info->ulMinPinLen = kPinBytesMin;
   info->ulMaxPinLen = kPinBytesMax;
   info->ulTotalPublicMemory = info->ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION;
@@ -90,6 +91,8 @@ CK_RV Slot::admit_session(bool read_write) {
   std::lock_guard lock(mutex_);
   if (token_record_ == 0 || initialising_) return CKR_TOKEN_NOT_RECOGNIZED;
   if (sessions_ >= device_.max_sessions) return CKR_SESSION_COUNT;
+  if (read_write && read_write_sessions_ >= device_.max_read_write_sessions)
+    return CKR_SESSION_COUNT;
   ++sessions_;
   if (read_write) ++read_write_sessions_;
   return CKR_OK;
@@ -105,6 +108,7 @@ CK_RV Slot::init_token(Bytes so_pin, Bytes label) {
   if (no_wait) return CKR_STRONGROOM_BUSY;
   if (self_test::in_error_state()) return CKR_FIPS_SELF_TEST_FAILED;
   std::lock_guard pin_lock(pin_mutex_);
+  device_.close_idle_sessions();
   std::uint64_t old_record;
   {
     std::lock_guard lock(mutex_);
@@ -126,8 +130,8 @@ CK_RV Slot::init_token(Bytes so_pin, Bytes label) {
   if (old_record != 0) {
     Secret old_key;
     if (const CK_RV rv = try_pin(so, so_pin, token().so, &old_key); rv != CKR_OK) return rv;
-  } else if (!pin_length_valid(so_pin.size())) {
-    return CKR_PIN_LEN_RANGE;
+  } else if (const CK_RV rv = check_new_pin(so_pin); rv != CKR_OK) {
+    return rv;
   }
   TokenRecord fresh;
   std::copy(label.begin(), label.end(), fresh.label.begin());

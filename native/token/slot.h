@@ -67,6 +67,7 @@ class Slot {
                std::vector<std::uint8_t>* sealed);
   CK_RV commit(flash::RecordId id, std::uint32_t type, Bytes value, bool erase);
   CK_RV check_login(Session& session, Role role);
+  CK_RV login_for_operation(Session& session, Bytes pin);
   CK_RV enter_user(algorithms::Key& object_key);
   CK_RV load_private(algorithms::Key& object_key);
   bool publish(flash::RecordId record, const std::shared_ptr<Object>& object);

@@ -321,6 +321,10 @@ export const CKU = {
   CKU_CONTEXT_SPECIFIC: 0x2,
 } as const;
 
+export const CK_SESSION_VALIDATION_FLAGS = {
+  CKS_LAST_VALIDATION_OK: 0x1,
+} as const;
+
 export const CKS = {
   CKS_RO_PUBLIC_SESSION: 0x0,
   CKS_RO_USER_FUNCTIONS: 0x1,

@@ -278,6 +278,24 @@ TEST_F(ModuleTest, ReadsAConfigurationFile) {
   EXPECT_EQ(initialize(), CKR_FUNCTION_FAILED);
 }
 
+TEST_F(ModuleTest, LimitsOnSessionsAreTheConfigurations) {
+  configure("rw_sessions = 1\nsession_idle_seconds = 1\n");
+  ASSERT_EQ(initialize(), CKR_OK);
+  ASSERT_EQ(make_token(list_), CKR_OK);
+  CK_TOKEN_INFO info;
+  ASSERT_EQ(list_->C_GetTokenInfo(0, &info), CKR_OK);
+  EXPECT_EQ(info.ulMaxRwSessionCount, 1u);
+  const CK_FLAGS read_write = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+  CK_SESSION_HANDLE session = 0;
+  CK_SESSION_HANDLE second = 0;
+  ASSERT_EQ(list_->C_OpenSession(0, read_write, nullptr, nullptr, &session), CKR_OK);
+  EXPECT_EQ(list_->C_OpenSession(0, read_write, nullptr, nullptr, &second), CKR_SESSION_COUNT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  EXPECT_EQ(list_->C_OpenSession(0, read_write, nullptr, nullptr, &second), CKR_OK);
+  EXPECT_EQ(list_->C_CloseSession(session), CKR_SESSION_HANDLE_INVALID);
+  ASSERT_EQ(finalize(), CKR_OK);
+}
+
 TEST_F(ModuleTest, AWrongConfigurationIsRefusedAndExplained) {
   setenv("STRONGROOM_PKCS11_VERBOSE", "1", 1);
   unsetenv("STRONGROOM_TOKEN_DIR");
@@ -286,6 +304,9 @@ TEST_F(ModuleTest, AWrongConfigurationIsRefusedAndExplained) {
            {"\nslots = 65\n", "line 2: slots has to be 1 to 64"},
            {"slots = 1x\n", "line 1: slots has to be 1 to 64"},
            {"sessions = -1\n", "line 1: sessions has to be 1 to 1048576"},
+           {"rw_sessions = 0\n", "line 1: rw_sessions has to be 1 to 1048576"},
+           {"session_idle_seconds = 31536001\n",
+            "line 1: session_idle_seconds has to be 0 to 31536000"},
            {"directory = tokens\n", "line 1: directory has to be an absolute path"},
            {"directory\n", "line 1: not \"name = value\""},
            {"slot = 1\n", "line 1: unknown setting slot"},

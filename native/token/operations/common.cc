@@ -15,7 +15,7 @@ bool overlap_unevenly(const CK_BYTE* a, std::size_t a_length, const CK_BYTE* b,
 }
 
 CK_RV find_key(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
-               CK_OBJECT_HANDLE key, Admitted* out) {
+               CK_OBJECT_HANDLE key, Admitted* out, Use use) {
   const MechanismRow* row = mechanism_for(mechanism, what.function);
   if (!row) return CKR_MECHANISM_INVALID;
   out->row = row;
@@ -23,13 +23,13 @@ CK_RV find_key(Session& session, const Beginning& what, const CK_MECHANISM& mech
   if (!out->key) return CKR_KEY_HANDLE_INVALID;
   const std::uint32_t usage =
       row->family == Family::kSeal ? std::uint32_t{kDeriveUsage} : what.usage;
-  return check_key(*out->key, *row, usage);
+  return check_key(*out->key, *row, usage, use);
 }
 
 CK_RV admit(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
-            CK_OBJECT_HANDLE key, Admitted* out) {
+            CK_OBJECT_HANDLE key, Admitted* out, Use use) {
   if (session.operation.kind != Operation::Kind::kNone) return CKR_OPERATION_ACTIVE;
-  return find_key(session, what, mechanism, key, out);
+  return find_key(session, what, mechanism, key, out, use);
 }
 
 CK_RV begin(Session& session, const Beginning& what, const CK_MECHANISM* mechanism,
@@ -45,10 +45,12 @@ CK_RV begin(Session& session, const Beginning& what, const CK_MECHANISM* mechani
   const CK_MECHANISM copy = *mechanism;
   const std::uint32_t login = session.place.login();
   Admitted admitted;
-  if (const CK_RV rv = admit(session, what, copy, key, &admitted); rv != CKR_OK) return rv;
+  if (const CK_RV rv = admit(session, what, copy, key, &admitted, Use::kAfterInit); rv != CKR_OK)
+    return rv;
   operation.mechanism = admitted.row;
   operation.key = std::move(admitted.key);
   operation.login = login;
+  operation.awaits_login = operation.key->always_authenticate;
   if (const CK_RV rv = prepare(*admitted.row, copy, operation); rv != CKR_OK) {
     operation.end();
     return rv;
@@ -61,13 +63,11 @@ CK_RV active(Session& session, Operation::Kind kind) {
   if (const CK_RV rv = ready(); rv != CKR_OK) return rv;
   Operation& operation = session.operation;
   if (operation.kind != kind) return CKR_OPERATION_NOT_INITIALIZED;
-  const Object& key = *operation.key;
-  if (key.identity->destroyed.load(std::memory_order_acquire) ||
-      (key.is_private && operation.login != session.place.login())) {
-    operation.end();
-    return CKR_OPERATION_NOT_INITIALIZED;
-  }
-  return CKR_OK;
+  const CK_RV rv = session.key_gone()       ? CKR_OPERATION_NOT_INITIALIZED
+                   : operation.awaits_login ? CKR_USER_NOT_LOGGED_IN
+                                            : CKR_OK;
+  if (rv != CKR_OK) operation.end();
+  return rv;
 }
 
 CK_RV may_add(const Session& session, const AttributeSet& attributes) {

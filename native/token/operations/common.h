@@ -55,11 +55,11 @@ struct Admitted {
 
 // find_key: the mechanism can do this, and the key may be used for it.
 CK_RV find_key(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
-               CK_OBJECT_HANDLE key, Admitted* out);
+               CK_OBJECT_HANDLE key, Admitted* out, Use use = Use::kAtOnce);
 
 // admit: the checks of begin that come before the parameter, with the operation lock held.
 CK_RV admit(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
-            CK_OBJECT_HANDLE key, Admitted* out);
+            CK_OBJECT_HANDLE key, Admitted* out, Use use = Use::kAtOnce);
 
 // once: C_*Init and the single part after it as one call that leaves no operation behind, whatever
 // it answers. work(row, mechanism, key object) reads the parameter, then does what the part does.
@@ -77,8 +77,9 @@ CK_RV once(Session& session, const Beginning& what, const CK_MECHANISM* mechanis
 }
 
 // With the operation lock held: is an operation of this kind active, and its key still to be used?
-// An operation whose key was destroyed, or whose user has logged out, is over.
-// CKR_OPERATION_NOT_INITIALIZED.
+// An operation whose key was destroyed, or whose user has logged out, is over
+// (CKR_OPERATION_NOT_INITIALIZED). One whose key asks for a context-specific login that has not
+// been is over as well (CKR_USER_NOT_LOGGED_IN): this call was its use (4.9, 5.13.2).
 CK_RV active(Session& session, Operation::Kind kind);
 
 // May this session make such an object now? CKR_SESSION_READ_ONLY, CKR_USER_NOT_LOGGED_IN,

@@ -168,6 +168,7 @@ CK_RV find_objects_init(Session& session, const CK_ATTRIBUTE* attributes, CK_ULO
   if (const CK_RV rv = parse_template(attributes, count, Unknown::kNote, &wanted); rv != CKR_OK)
     return rv;
 
+  operation.login = session.place.login();
   operation.found.clear();
   std::vector<std::uint64_t> candidates;
   session.slot.list(session.place.role() == Role::kUser, &candidates);
@@ -185,11 +186,26 @@ CK_RV find_objects_init(Session& session, const CK_ATTRIBUTE* attributes, CK_ULO
   return CKR_OK;
 }
 
+namespace {
+
+// With the operation lock held. What was found before a logout may be private: the search is over.
+CK_RV finding(Session& session) {
+  Operation& operation = session.operation;
+  if (operation.kind != Operation::Kind::kFind) return CKR_OPERATION_NOT_INITIALIZED;
+  if (ApplicationSlot::logouts_of(operation.login) ==
+      ApplicationSlot::logouts_of(session.place.login()))
+    return CKR_OK;
+  operation.end();
+  return CKR_OPERATION_NOT_INITIALIZED;
+}
+
+}  // namespace
+
 CK_RV find_objects(Session& session, CK_OBJECT_HANDLE* handles, CK_ULONG max, CK_ULONG* count) {
   OperationLock lock(session);
   if (!lock) return OperationLock::refusal();
+  if (const CK_RV rv = finding(session); rv != CKR_OK) return rv;
   Operation& operation = session.operation;
-  if (operation.kind != Operation::Kind::kFind) return CKR_OPERATION_NOT_INITIALIZED;
   if (!count || (!handles && max != 0)) return CKR_ARGUMENTS_BAD;
   CK_ULONG given = 0;
   while (given < max && operation.next < operation.found.size())
@@ -201,7 +217,7 @@ CK_RV find_objects(Session& session, CK_OBJECT_HANDLE* handles, CK_ULONG max, CK
 CK_RV find_objects_final(Session& session) {
   OperationLock lock(session);
   if (!lock) return OperationLock::refusal();
-  if (session.operation.kind != Operation::Kind::kFind) return CKR_OPERATION_NOT_INITIALIZED;
+  if (const CK_RV rv = finding(session); rv != CKR_OK) return rv;
   session.operation.end();
   return CKR_OK;
 }

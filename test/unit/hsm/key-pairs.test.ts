@@ -197,9 +197,8 @@ describe('an EC key pair', () => {
     expect(await pair({ CKA_EC_PARAMS: parameters }, { CKA_VALUE: none })).toBe(
       'CKR_ATTRIBUTE_READ_ONLY',
     );
-    expect(await pair({ CKA_EC_PARAMS: parameters }, { CKA_ALWAYS_AUTHENTICATE: true })).toBe(
-      'CKR_ATTRIBUTE_VALUE_INVALID',
-    );
+    const shownToAll = { CKA_ALWAYS_AUTHENTICATE: true, CKA_PRIVATE: false };
+    expect(await pair({ CKA_EC_PARAMS: parameters }, shownToAll)).toBe('CKR_TEMPLATE_INCONSISTENT');
   });
 });
 
