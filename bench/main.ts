@@ -15,6 +15,7 @@ import { deriveSealCases } from './cases/derive-seal.ts';
 import { ecdsaCases } from './cases/ecdsa.ts';
 import { encryptOverHttp, name as httpName } from './cases/encrypt-over-http.ts';
 import { hmacCases } from './cases/hmac.ts';
+import { moduleCases, name as modulesName } from './cases/modules.ts';
 import { C_LOOP, NODE, SYNC, SYNC_INTO } from './cases/names.ts';
 import { randomCases } from './cases/random.ts';
 import { rsaCases } from './cases/rsa.ts';
@@ -69,10 +70,10 @@ async function run(): Promise<void> {
   const makers = [aesGcmCases, hmacCases, randomCases, deriveSealCases, ecdsaCases, rsaCases];
   const all = makers.flatMap((make) => make(subjects));
   const cases = all.filter(({ name }) => wanted(name));
-  if (cases.length === 0 && !wanted(httpName))
-    throw new Error(
-      `no such case; there are: ${[...all.map(({ name }) => name), httpName].join(', ')}`,
-    );
+  if (cases.length === 0 && !wanted(httpName) && !wanted(modulesName)) {
+    const names = [...all.map(({ name }) => name), modulesName, httpName];
+    throw new Error(`no such case; there are: ${names.join(', ')}`);
+  }
 
   const results: (string | undefined)[] = [];
   for (const benchCase of cases) {
@@ -86,6 +87,7 @@ async function run(): Promise<void> {
       results.push(goalLine(text, speed(measurements, variant, NODE), atLeast));
     }
   }
+  if (wanted(modulesName)) results.push(...(await moduleCases({ rounds, quick }, print)));
   if (wanted(httpName)) {
     const httpRounds = Math.ceil(rounds / 3);
     const options = {
