@@ -167,6 +167,12 @@ CK_RV re_encrypt(CK_SESSION_HANDLE hSession, SR_CIPHER_KEY* source, CK_BYTE_PTR 
   });
 }
 
+CK_RV bury_wrapped(CK_SESSION_HANDLE hSession, const SR_BURIAL* pBurials, CK_ULONG ulCount) {
+  return in_session(hSession, [&](token::Session& session) {
+    return token::operations::bury_wrapped(session, pBurials, ulCount);
+  });
+}
+
 CK_RV fail_self_test(const char* name) {
   return contained([&]() -> CK_RV {
     self_test::fail_next(name);
@@ -188,7 +194,7 @@ CK_RV get_self_tests(CK_UTF8CHAR_PTR pText, CK_ULONG_PTR pulLen) {
 }
 
 SR_FUNCTION_LIST list = {
-    .version = {1, 2},
+    .version = {1, 3},
     .SR_OpenDevice = open_device,
     .SR_CloseDevice = close_device,
     .SR_GetDeviceStatus = get_device_status,
@@ -209,6 +215,7 @@ SR_FUNCTION_LIST list = {
     .SR_Verify = verify_once,
     .SR_SealKeyPair = seal_key_pair,
     .SR_ReEncrypt = re_encrypt,
+    .SR_BuryWrapped = bury_wrapped,
 };
 
 }  // namespace

@@ -92,6 +92,14 @@ struct SR_CIPHER_KEY {
   CK_ULONG ulAadLen;
 };
 
+// One wrapped key for SR_BuryWrapped: not its bytes, but what they open with.
+struct SR_BURIAL {
+  CK_OBJECT_HANDLE hKey;  // unwraps: a token object
+  CK_BYTE_PTR pAad;
+  CK_ULONG ulAadLen;
+};
+inline constexpr CK_ULONG SR_BURIALS_MAX = 1024;  // of one call
+
 struct SR_FUNCTION_LIST {
   CK_VERSION version;
 
@@ -164,6 +172,15 @@ struct SR_FUNCTION_LIST {
   CK_RV(*SR_ReEncrypt)
   (CK_SESSION_HANDLE, SR_CIPHER_KEY* pSource, CK_BYTE_PTR pCiphertext, CK_ULONG ulCiphertextLen,
    SR_CIPHER_KEY* pDestination, CK_BYTE_PTR pOutput, CK_ULONG_PTR pulOutputLen);
+
+  // From version 1.3. From now on, whatever a key wrapped with these additional data,
+  // C_UnwrapKeyAuthenticated answers CKR_WRAPPED_KEY_INVALID for it, for good: it is in flash, all
+  // of one call or nothing, when this answers CKR_OK. Burying again changes nothing. What was
+  // unwrapped before stays. Read/write session of the user (CKR_USER_NOT_LOGGED_IN,
+  // CKR_SESSION_READ_ONLY); keys on the token that may unwrap with CKM_AES_GCM
+  // (CKR_UNWRAPPING_KEY_HANDLE_INVALID, _TYPE_INCONSISTENT, CKR_KEY_FUNCTION_NOT_PERMITTED).
+  // C_InitToken forgets burials with the keys that they speak of.
+  CK_RV (*SR_BuryWrapped)(CK_SESSION_HANDLE, const SR_BURIAL*, CK_ULONG ulCount);
 };
 
 }  // extern "C"

@@ -22,6 +22,7 @@ inline constexpr std::uint32_t kCapabilityVendor = 1U;
 inline constexpr std::uint32_t kCapabilityMessage = 2U;
 inline constexpr std::uint32_t kCapabilityWrapAuthenticated = 4U;
 inline constexpr std::uint32_t kCapabilitySealedWork = 8U;
+inline constexpr std::uint32_t kCapabilityBurials = 16U;
 
 enum class FieldType : std::uint8_t {
   kU32,
@@ -93,6 +94,7 @@ inline constexpr Row kRows[] = {
   {40, "GenerateKeyPair", true, false, false, 3, {FieldType::kMechanism, FieldType::kTemplate, FieldType::kTemplate}, 2, {FieldType::kObject, FieldType::kObject}},
   {41, "SealKeyPair", true, false, false, 5, {FieldType::kMechanism, FieldType::kTemplate, FieldType::kObject, FieldType::kBytes, FieldType::kU32}, 3, {FieldType::kBytes, FieldType::kBytes, FieldType::kBytes}},
   {42, "ReEncrypt", true, true, false, 7, {FieldType::kMechanism, FieldType::kObject, FieldType::kBytes, FieldType::kData, FieldType::kMechanism, FieldType::kObject, FieldType::kBytes}, 1, {FieldType::kData}},
+  {43, "BuryWrapped", true, false, false, 3, {FieldType::kObjects, FieldType::kU32s, FieldType::kBytes}, 0, {}},
 };
 
 // X(number, Name, handler): every command; kRows[number - 1] is its row.
@@ -138,7 +140,8 @@ inline constexpr Row kRows[] = {
   X(39, FailSelfTest, fail_self_test) \
   X(40, GenerateKeyPair, generate_key_pair) \
   X(41, SealKeyPair, seal_key_pair) \
-  X(42, ReEncrypt, re_encrypt)
+  X(42, ReEncrypt, re_encrypt) \
+  X(43, BuryWrapped, bury_wrapped)
 
 // X(mechanism, bytes): mechanisms whose parameter is that many bytes without a pointer.
 #define SR_FOR_EACH_OPAQUE_MECHANISM(X) \

@@ -37,7 +37,7 @@ export const UNAVAILABLE = 0xffffffff;
 export const ATTRIBUTES_MAX = 64;
 
 export const flags = { RESPONSE: 1, ATTACHED_INPUT: 2, ATTACHED_OUTPUT: 4 };
-export const capabilities = { VENDOR: 1, MESSAGE: 2, WRAP_AUTHENTICATED: 4, SEALED_WORK: 8 };
+export const capabilities = { VENDOR: 1, MESSAGE: 2, WRAP_AUTHENTICATED: 4, SEALED_WORK: 8, BURIALS: 16 };
 
 export const common = [
   'CKR_OK', 'CKR_HOST_MEMORY', 'CKR_GENERAL_ERROR', 'CKR_FUNCTION_FAILED', 'CKR_ARGUMENTS_BAD', 'CKR_DEVICE_ERROR',
@@ -247,6 +247,12 @@ export const commands = {
     },
     response: { output: 'data' },
     ckr: [...key, 'CKR_ENCRYPTED_DATA_INVALID', 'CKR_ENCRYPTED_DATA_LEN_RANGE', 'CKR_AEAD_DECRYPT_FAILED', 'CKR_DATA_LEN_RANGE'],
+  },
+  /** One burial for each key: its additional data are the next of `lengths` bytes of `additionalData`. 1 to 1,024. */
+  BuryWrapped: {
+    number: 43, clause: 'SR_BuryWrapped', session: true,
+    request: { unwrappingKeys: 'objects', lengths: 'u32s', additionalData: 'bytes' }, response: {},
+    ckr: ['CKR_UNWRAPPING_KEY_HANDLE_INVALID', 'CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT', 'CKR_KEY_FUNCTION_NOT_PERMITTED', 'CKR_SESSION_READ_ONLY'],
   },
 };
 

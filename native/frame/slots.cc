@@ -25,6 +25,7 @@ CK_RV hello(Call& call) {
   if (call.list().C_MessageEncryptInit != nullptr) capabilities |= kCapabilityMessage;
   if (call.list().C_WrapKeyAuthenticated != nullptr) capabilities |= kCapabilityWrapAuthenticated;
   if (call.module.sealed_work() != nullptr) capabilities |= kCapabilitySealedWork;
+  if (call.module.burials() != nullptr) capabilities |= kCapabilityBurials;
   call.out.u32(kVersion);
   call.out.u32(capabilities);
   call.out.u32(kFrameBytesMax);

@@ -1,5 +1,6 @@
-// Ceremonies, status and self-tests: the vendor interface (cryptoki/vendor.h).
+// Ceremonies, burials, status and self-tests: the vendor interface (cryptoki/vendor.h).
 #include <string>
+#include <vector>
 
 #include "frame/call.h"
 
@@ -10,6 +11,33 @@ CK_RV mark_trusted(Call& call) {
   if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;
   if (call.module.vendor == nullptr) return CKR_FUNCTION_NOT_SUPPORTED;
   return call.module.vendor->SR_MarkTrusted(call.native(), input(unique_id), unique_id.size());
+}
+
+CK_RV bury_wrapped(Call& call) {
+  const std::uint32_t count = call.in.u32();
+  if (count > SR_BURIALS_MAX) return CKR_STRONGROOM_FRAME_INVALID;
+  std::vector<std::uint64_t> keys(count);
+  for (std::uint64_t& key : keys) key = call.in.u64();
+  const std::uint32_t length_count = call.in.u32();
+  if (length_count > SR_BURIALS_MAX) return CKR_STRONGROOM_FRAME_INVALID;
+  std::vector<std::uint32_t> lengths(length_count);
+  for (std::uint32_t& length : lengths) length = call.in.u32();
+  Bytes additional_data = call.in.bytes();
+  if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;
+  if (length_count != count) return CKR_ARGUMENTS_BAD;
+  const SR_FUNCTION_LIST* vendor = call.module.burials();
+  if (vendor == nullptr) return CKR_FUNCTION_NOT_SUPPORTED;
+  std::vector<SR_BURIAL> burials(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (lengths[i] > additional_data.size()) return CKR_ARGUMENTS_BAD;
+    const Bytes aad = additional_data.first(lengths[i]);
+    additional_data = additional_data.subspan(lengths[i]);
+    burials[i] = {0, input(aad), aad.size()};
+    if (!call.application.object(keys[i], &burials[i].hKey))
+      return CKR_UNWRAPPING_KEY_HANDLE_INVALID;
+  }
+  if (!additional_data.empty()) return CKR_ARGUMENTS_BAD;
+  return vendor->SR_BuryWrapped(call.native(), burials.data(), count);
 }
 
 CK_RV get_device_status(Call& call) {

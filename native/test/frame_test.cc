@@ -105,8 +105,10 @@ class Frame : public ::testing::Test {
         case FieldType::kU32s:
           body.u32(2).u32(CKA_LABEL).u32(CKA_CLASS);
           break;
-        case FieldType::kU64s:
         case FieldType::kObjects:
+          body.u32(1).u64(key_);
+          break;
+        case FieldType::kU64s:
         case FieldType::kAttributes:
           ADD_FAILURE() << row.name << " has a response field in its request";
           break;

@@ -7,28 +7,11 @@
 #include <cstring>
 #include <filesystem>
 
-#include "test/token_fixture.h"
+#include "test/persistent_token.h"
 #include "token/flash/flash.h"
 
 namespace strongroom::test {
 
-class TokenPersistenceTest : public TokenTest {
- protected:
-  void SetUp() override {
-    char pattern[] = "/tmp/strongroom-token-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern), nullptr);
-    directory = pattern;
-    flash_directory = directory + "/flash";
-    root_directory = directory + "/root";
-    open();
-    initialise(slot, application);
-  }
-  void TearDown() override {
-    TokenTest::TearDown();
-    std::filesystem::remove_all(directory);
-  }
-  void open() {
-    SR_DEVICE_CONFIG config{};
     config.ulSize = sizeof(config);
     config.pFlashDirectory = flash_directory.c_str();
     config.pRootDirectory = root_directory.c_str();

@@ -13,6 +13,7 @@ namespace strongroom::token {
 // Record types in flash. Other numbers belong to later builds and are left alone.
 inline constexpr std::uint32_t kTokenRecord = 1;
 inline constexpr std::uint32_t kObjectRecord = 2;
+inline constexpr std::uint32_t kBurialRecord = 3;
 inline constexpr std::uint16_t kRecordVersion = 1;
 
 inline constexpr std::size_t kObjectKeyBytes = 32;

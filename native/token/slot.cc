@@ -165,6 +165,7 @@ CK_RV Slot::init_token(Bytes so_pin, Bytes label) {
     object_records_ = 0;
     gone.swap(public_objects_);
   }
+  burials_.clear();
   for (const auto& [record, handle] : gone) {
     if (const auto object = Library::instance().objects.take(handle)) {
       object->identity->destroyed.store(true, std::memory_order_release);

@@ -9,6 +9,7 @@
 #include <shared_mutex>
 #include <unordered_map>
 
+#include "token/burials.h"
 #include "token/pin.h"
 #include "token/templates.h"
 
@@ -26,7 +27,8 @@ class Slot {
   const CK_SLOT_ID id;
 
   // One record, while the device is being opened. CKR_STRONGROOM_FLASH_VERSION: a token record this
-  // build cannot read; to go on would show an initialised token as an empty one. CKR_DEVICE_MEMORY.
+  // build cannot read, so that an initialised token would show as an empty one; or a record of
+  // burials, so that what was buried would be alive. CKR_DEVICE_MEMORY.
   CK_RV load(const flash::Record& record);
 
   void info(CK_TOKEN_INFO* info);
@@ -51,6 +53,10 @@ class Slot {
   CK_RV change(Session& session, const Object& object, const Template& changes);
   CK_RV destroy(Session& session, const Object& object);
   CK_RV mark_trusted(Session& session, Bytes unique_id);
+  // In one commit; what is buried already is not written again.
+  CK_RV bury(Session& session, std::span<const BurialDigest> digests);
+  // CKR_WRAPPED_KEY_INVALID: what this key wrapped with these data was buried.
+  CK_RV refuse_buried(const Object& wrapping, Bytes additional_data);
   void list(bool with_private, std::vector<std::uint64_t>* handles);
   std::size_t token_object_count();
 
@@ -90,6 +96,8 @@ class Slot {
   std::size_t object_records_ = 0;
   std::unordered_map<flash::RecordId, std::uint64_t> public_objects_;   // to base handles
   std::unordered_map<flash::RecordId, std::uint64_t> private_objects_;  // while a user is logged in
+
+  Burials burials_;
 };
 
 }  // namespace strongroom::token

@@ -12,6 +12,8 @@ CK_RV Slot::load(const flash::Record& record) {
     token_record_ = record.id;
     return CKR_OK;
   }
+  if (record.type == kBurialRecord)
+    return burials_.load(record.value) ? CKR_OK : CKR_STRONGROOM_FLASH_VERSION;
   if (record.type != kObjectRecord) return CKR_OK;
   ++object_records_;
   if (object_record_kind(record.value) != ObjectRecordKind::kPublic) return CKR_OK;

@@ -12,7 +12,7 @@ export const UNAVAILABLE = 0xffffffff;
 export const ATTRIBUTES_MAX = 0x40;
 
 export const FLAGS = { RESPONSE: 1, ATTACHED_INPUT: 2, ATTACHED_OUTPUT: 4 } as const;
-export const CAPABILITIES = { VENDOR: 1, MESSAGE: 2, WRAP_AUTHENTICATED: 4, SEALED_WORK: 8 } as const;
+export const CAPABILITIES = { VENDOR: 1, MESSAGE: 2, WRAP_AUTHENTICATED: 4, SEALED_WORK: 8, BURIALS: 16 } as const;
 
 /** One row: see native/frame/commands.mjs for what each column means. */
 export const COMMANDS = {
@@ -519,6 +519,18 @@ export const COMMANDS = {
     request: { sourceMechanism: 'mechanism', sourceKey: 'object', sourceAdditionalData: 'bytes', ciphertext: 'data', destinationMechanism: 'mechanism', destinationKey: 'object', destinationAdditionalData: 'bytes' },
     response: { output: 'data' },
     ckr: ['CKR_OK', 'CKR_HOST_MEMORY', 'CKR_GENERAL_ERROR', 'CKR_FUNCTION_FAILED', 'CKR_ARGUMENTS_BAD', 'CKR_DEVICE_ERROR', 'CKR_DEVICE_MEMORY', 'CKR_DEVICE_REMOVED', 'CKR_FUNCTION_NOT_SUPPORTED', 'CKR_CRYPTOKI_NOT_INITIALIZED', 'CKR_FIPS_SELF_TEST_FAILED', 'CKR_BUFFER_TOO_SMALL', 'CKR_STRONGROOM_BUSY', 'CKR_STRONGROOM_FRAME_INVALID', 'CKR_SESSION_HANDLE_INVALID', 'CKR_SESSION_CLOSED', 'CKR_TOKEN_NOT_PRESENT', 'CKR_OPERATION_ACTIVE', 'CKR_USER_NOT_LOGGED_IN', 'CKR_KEY_HANDLE_INVALID', 'CKR_KEY_TYPE_INCONSISTENT', 'CKR_KEY_FUNCTION_NOT_PERMITTED', 'CKR_KEY_SIZE_RANGE', 'CKR_MECHANISM_INVALID', 'CKR_MECHANISM_PARAM_INVALID', 'CKR_ENCRYPTED_DATA_INVALID', 'CKR_ENCRYPTED_DATA_LEN_RANGE', 'CKR_AEAD_DECRYPT_FAILED', 'CKR_DATA_LEN_RANGE'],
+  },
+  BuryWrapped: {
+    name: 'BuryWrapped',
+    number: 43,
+    clause: 'SR_BuryWrapped',
+    session: true,
+    sync: false,
+    secret: false,
+    partial: false,
+    request: { unwrappingKeys: 'objects', lengths: 'u32s', additionalData: 'bytes' },
+    response: {},
+    ckr: ['CKR_OK', 'CKR_HOST_MEMORY', 'CKR_GENERAL_ERROR', 'CKR_FUNCTION_FAILED', 'CKR_ARGUMENTS_BAD', 'CKR_DEVICE_ERROR', 'CKR_DEVICE_MEMORY', 'CKR_DEVICE_REMOVED', 'CKR_FUNCTION_NOT_SUPPORTED', 'CKR_CRYPTOKI_NOT_INITIALIZED', 'CKR_FIPS_SELF_TEST_FAILED', 'CKR_BUFFER_TOO_SMALL', 'CKR_STRONGROOM_BUSY', 'CKR_STRONGROOM_FRAME_INVALID', 'CKR_SESSION_HANDLE_INVALID', 'CKR_SESSION_CLOSED', 'CKR_TOKEN_NOT_PRESENT', 'CKR_OPERATION_ACTIVE', 'CKR_USER_NOT_LOGGED_IN', 'CKR_UNWRAPPING_KEY_HANDLE_INVALID', 'CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT', 'CKR_KEY_FUNCTION_NOT_PERMITTED', 'CKR_SESSION_READ_ONLY'],
   },
 } as const;
 

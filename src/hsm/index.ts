@@ -47,6 +47,7 @@ export {
 } from './mechanisms.ts';
 export { publicKeyTemplate } from './public-key.ts';
 export {
+  type Burial,
   type EncryptedMessage,
   Session,
   type SessionInfo,

@@ -4,6 +4,8 @@
  *
  * Where the link can execute on this thread, the promise of a cryptographic call is already settled when it is returned.
  * One session runs one command at a time: calls that cannot run here wait for one another in the token.
+ *
+ * Long because every call of a session is a method of it.
  */
 import {
   type AttributeName,
@@ -54,6 +56,13 @@ export interface EncryptedMessage {
   readonly iv: Uint8Array;
   readonly tag: Uint8Array;
   readonly ciphertext: Uint8Array;
+}
+
+/** One wrapped key, named by what it opens with. */
+export interface Burial {
+  /** On the token; may unwrap. */
+  readonly key: ObjectHandle;
+  readonly additionalData: Uint8Array;
 }
 
 const none = new Uint8Array(0);
@@ -493,6 +502,18 @@ export class Session implements AsyncDisposable {
   async markTrusted(uniqueId: string): Promise<void> {
     await this.#transport.call('MarkTrusted', this.#state, {
       uniqueId: Buffer.from(uniqueId, 'utf8'),
+    });
+  }
+
+  /**
+   * SR_BuryWrapped: what these keys wrapped with these additional data is never unwrapped again. Durable, all or none,
+   * when it resolves. Needs a read/write session of the user; at most 1,024 at a time.
+   */
+  async buryWrapped(burials: readonly Burial[]): Promise<void> {
+    await this.#transport.call('BuryWrapped', this.#state, {
+      unwrappingKeys: burials.map(({ key }) => key),
+      lengths: burials.map(({ additionalData }) => additionalData.length),
+      additionalData: Buffer.concat(burials.map(({ additionalData }) => additionalData)),
     });
   }
 }

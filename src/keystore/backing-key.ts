@@ -2,7 +2,7 @@
  * Backing keys in the token: made and wrapped into key tokens, and unwrapped again for use. The domain key of
  * the material's kind does both.
  */
-import { type ObjectHandle, publicKeyTemplate, type Session } from '../hsm/index.ts';
+import { type Burial, type ObjectHandle, publicKeyTemplate, type Session } from '../hsm/index.ts';
 import { type DomainKind, type MaterialSpec, materialSpec } from './algorithms.ts';
 import { type KeyMaterial, KeyTokenError, type MaterialBinding } from './key-store.ts';
 import { encodeKeyToken, keyTokenAdditionalData, parseKeyToken } from './key-token.ts';
@@ -97,6 +97,17 @@ export async function unwrapBackingKey(
       ? new KeyTokenError('not the key token of this key', { cause: error })
       : error;
   }
+}
+
+/** What the device buries to destroy material: its key token under whichever generation of domain keys. */
+export function burialsOf({ byId }: DomainKeys, materials: readonly KeyMaterial[]): Burial[] {
+  return materials.flatMap((material) => {
+    const { kind } = kindOf(material);
+    return [...byId].map(([id, keys]) => ({
+      key: keys[kind],
+      additionalData: keyTokenAdditionalData(Buffer.from(id, 'hex'), material),
+    }));
+  });
 }
 
 /** The public half of key pair material as a session object. */

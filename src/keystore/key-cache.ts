@@ -70,6 +70,13 @@ export class KeyCache<Handle> {
     if (entry !== undefined) this.#remove(entry);
   }
 
+  /** Drops every version of a KMS key's material; one that is being unwrapped is destroyed as soon as it is there. */
+  forget({ accountId, region, keyId }: Pick<KeyMaterial, 'accountId' | 'region' | 'keyId'>): void {
+    const prefix = text([accountId, region, keyId]);
+    for (const entry of [...this.#entries.values()])
+      if (entry.identity.startsWith(prefix)) this.#remove(entry);
+  }
+
   /**
    * Makes room in the device: drops the least recently used half of the keys that nobody uses.
    * @returns whether any was dropped
@@ -152,8 +159,13 @@ export class KeyCache<Handle> {
     const { accountId, region, keyId, materialId, keySpec, keyUsage, keyToken } = material;
     const names = [accountId, region, keyId, materialId, keySpec, keyUsage];
     const fields = [...names, keyToken, material.publicKey ?? ''];
-    const identity = Buffer.from(lengthPrefixed(fields)).toString('latin1');
+    const identity = text(fields);
     this.#identities.set(material, identity);
     return identity;
   }
+}
+
+/** Length-prefixed fields as a Map's key: the text of the first fields begins that of all. */
+function text(fields: readonly (string | Uint8Array)[]): string {
+  return Buffer.from(lengthPrefixed(fields)).toString('latin1');
 }

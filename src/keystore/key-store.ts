@@ -108,6 +108,13 @@ export class KeyStoreBusyError extends Error {
 export interface KeyStore extends AsyncDisposable {
   /** Makes new material for a key: a secret or a key pair, as the binding's spec says. */
   generate(binding: MaterialBinding): Promise<KeyMaterial>;
+  /**
+   * Destroys material for good: once it resolves, no key token of its binding works any more, whatever copy it comes
+   * from. Durable. To destroy it again changes nothing.
+   */
+  destroy(materials: readonly KeyMaterial[]): Promise<void>;
+  /** Lets go of what is at hand of a key's material: it was destroyed, here or in another thread. */
+  forget(key: Pick<MaterialBinding, 'accountId' | 'region' | 'keyId'>): void;
   /** @throws KeyTokenError */
   seal(
     material: KeyMaterial,

@@ -24,7 +24,7 @@ import {
   type Pace,
   signingRow,
 } from './algorithms.ts';
-import { kindOf, makeBackingKey } from './backing-key.ts';
+import { burialsOf, kindOf, makeBackingKey } from './backing-key.ts';
 import {
   closeConnection,
   connectDomain,
@@ -101,6 +101,22 @@ export class RegionDomain implements KeyStore {
     );
     const { accountId, region, keyId, materialId, keySpec, keyUsage } = binding;
     return { accountId, region, keyId, materialId, keySpec, keyUsage, ...made };
+  }
+
+  async destroy(materials: readonly KeyMaterial[]): Promise<void> {
+    if (materials.length === 0) return;
+    if (materials.some(({ region }) => region !== this.#options.region))
+      throw new TypeError('material of another Region');
+    await this.#work(async ({ domainKeys }) => {
+      await using session = await this.#options.slot.openSession({ readWrite: true });
+      await session.buryWrapped(burialsOf(domainKeys, materials));
+    });
+    for (const material of materials) this.forget(material);
+  }
+
+  forget(key: Pick<MaterialBinding, 'accountId' | 'region' | 'keyId'>): void {
+    this.#connection?.cache.forget(key);
+    this.#connection?.publicKeys.forget(key);
   }
 
   seal(

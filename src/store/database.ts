@@ -12,7 +12,7 @@ import { isSqliteError, sqliteCode } from './sqlite-error.ts';
 import type { Head } from './store-head.ts';
 
 /** Version of everything docs/formats/store.md describes. */
-const formatVersion = 1;
+const formatVersion = 2;
 
 /** PRAGMA application_id: "STRG". */
 const applicationId = 0x53545247;
@@ -20,8 +20,8 @@ const applicationId = 0x53545247;
 /** Bytes of the header that every SQLite database begins with. */
 const headerLength = 100;
 
-/** Tables that a directory of this format version may lack, because it is older: they are made when it is opened. */
-const addedTables: readonly Table[] = ['aliases'];
+/** Tables that a directory of an older version may lack. */
+const addedTables: readonly Table[] = ['aliases', 'due'];
 
 function recordTables(names: readonly Table[]): string {
   const statements = names.map(
@@ -83,13 +83,14 @@ export function openDatabase(path: string, deviceId: string, head: Head | undefi
     try {
       if (isEmpty(database)) create(database, deviceId);
       const directoryId = checkDirectory(path, database, deviceId);
+      // What is deleted is overwritten: a destroyed key's token is not to be found in a free page.
       database.exec(
-        'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864',
+        'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON',
       );
       // Moves a log that was left behind into the database, whose size then says whether it is whole.
       database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       checkSize(path, database);
-      database.exec(recordTables(addedTables));
+      migrate(database);
       return { database, directoryId };
     } catch (error) {
       database.close();
@@ -140,15 +141,27 @@ function create(database: DatabaseSync, deviceId: string): void {
   database.exec('COMMIT');
 }
 
+/** Brings a database of an older version to this one, as a whole or not at all. */
+function migrate(database: DatabaseSync): void {
+  if (versionOf(database) === formatVersion) return;
+  // Version 1 left what was deleted in free space. Done first: a cut one is done again.
+  database.exec('VACUUM');
+  database.exec(`BEGIN IMMEDIATE; ${recordTables(addedTables)}`);
+  database.prepare('UPDATE directory SET format_version = ?').run(formatVersion);
+  database.exec('COMMIT; PRAGMA wal_checkpoint(TRUNCATE)');
+}
+
+function versionOf(database: DatabaseSync): number {
+  return Number(database.prepare('SELECT format_version FROM directory').get()?.format_version);
+}
+
 /** @returns the directory's id. @throws DataDirectoryError NEWER_VERSION, FOREIGN, DAMAGED */
 export function checkDirectory(path: string, database: DatabaseSync, deviceId: string): string {
   if (database.prepare('PRAGMA application_id').get()?.application_id !== applicationId) {
     if (isEmpty(database)) throw damaged(path, 'it is empty');
     throw new DataDirectoryError('FOREIGN', `${path} is not a Strongroom database`);
   }
-  const version = Number(
-    database.prepare('SELECT format_version FROM directory').get()?.format_version,
-  );
+  const version = versionOf(database);
   if (version > formatVersion) {
     throw new DataDirectoryError(
       'NEWER_VERSION',
@@ -156,7 +169,7 @@ export function checkDirectory(path: string, database: DatabaseSync, deviceId: s
     );
   }
   const row = database.prepare('SELECT id, device_id FROM directory').get();
-  if (version !== formatVersion || row === undefined)
+  if (!(version >= 1) || row === undefined)
     throw damaged(path, 'it lacks its directory row');
   if (row.device_id !== deviceId) {
     throw new DataDirectoryError(

@@ -63,6 +63,11 @@ export class MemoryClient implements MetadataStore, AuditLog {
     return this.#engine.reader.changesSince(sequence, this.sequence());
   }
 
+  async scrub(): Promise<void> {
+    this.#requireOpen();
+    this.#engine.scrub();
+  }
+
   async append(event: AuditEvent): Promise<void> {
     if (this.#isClosed) throw new AuditUnavailableError('the audit log is closed');
     this.#engine.append([encodeAuditEvent(event)]);

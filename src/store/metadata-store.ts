@@ -7,7 +7,7 @@
  */
 
 /** Which kind of record; each table has its own key space. */
-export type Table = 'keys' | 'aliases' | 'domains' | 'settings';
+export type Table = 'keys' | 'aliases' | 'domains' | 'settings' | 'due';
 
 export interface StoredRecord {
   readonly table: Table;
@@ -75,4 +75,9 @@ export interface MetadataStore extends AsyncDisposable {
   sequence(): number;
   /** Keys changed after `sequence`, oldest first; undefined when that is too long ago to tell. */
   changesSince(sequence: number): Promise<ChangedKey[] | undefined>;
+  /**
+   * When it resolves, nothing that was deleted or replaced before the call is left in what the store keeps, its logs and
+   * free space included. Slow: for when keys are destroyed. @throws StoreUnavailableError; then some of it may be left
+   */
+  scrub(): Promise<void>;
 }

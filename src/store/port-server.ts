@@ -11,6 +11,7 @@ import {
   encodeError,
   type ReadRequest,
   type RecordReader,
+  type ScrubRequest,
   type SharedSequence,
   type StoreReply,
   type StoreRequest,
@@ -25,6 +26,8 @@ export interface Engine {
   commit(transactions: readonly Transaction[]): (number | Error)[];
   /** All events are in the log when it returns. @throws AuditUnavailableError */
   append(events: readonly string[]): void;
+  /** As MetadataStore says. @throws StoreUnavailableError */
+  scrub(): void;
 }
 
 interface Waiting<R> {
@@ -68,7 +71,7 @@ export class PortServer {
         this.#commits.push({ port, request });
         break;
       default:
-        this.#read(port, request);
+        this.#doNow(port, request);
         return;
     }
     if (this.#scheduled) return;
@@ -107,7 +110,7 @@ export class PortServer {
     }
   }
 
-  #read(port: MessagePort, request: ReadRequest): void {
+  #doNow(port: MessagePort, request: ReadRequest | ScrubRequest): void {
     try {
       reply(port, request.id, undefined, this.#answer(request));
     } catch (error) {
@@ -115,7 +118,8 @@ export class PortServer {
     }
   }
 
-  #answer(request: ReadRequest): unknown {
+  #answer(request: ReadRequest | ScrubRequest): unknown {
+    if (request.kind === 'scrub') return this.#engine.scrub();
     const { reader, sequence } = this.#engine;
     if (!reader) throw new StoreUnavailableError('this store is read through its database');
     switch (request.kind) {

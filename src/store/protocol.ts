@@ -57,7 +57,12 @@ export interface AppendRequest {
   readonly events: string;
 }
 
-export type StoreRequest = ReadRequest | CommitRequest | AppendRequest;
+export interface ScrubRequest {
+  readonly kind: 'scrub';
+  readonly id: number;
+}
+
+export type StoreRequest = ReadRequest | CommitRequest | AppendRequest | ScrubRequest;
 
 export interface StoreReply {
   readonly id: number;

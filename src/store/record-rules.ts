@@ -9,7 +9,7 @@ import {
   type Transaction,
 } from './metadata-store.ts';
 
-export const tables: readonly Table[] = ['keys', 'aliases', 'domains', 'settings'];
+export const tables: readonly Table[] = ['keys', 'aliases', 'domains', 'settings', 'due'];
 
 /** Characters (UTF-16 code units) of the longest key. */
 const keyLengthMax = 512;

@@ -103,6 +103,22 @@ export class SqliteEngine implements Engine {
     }
   }
 
+  /** The database overwrites what is deleted in it; the log before it still has old pages, and is emptied. */
+  scrub(): void {
+    if (this.#failed) throw this.#failed;
+    let isBusy: boolean;
+    try {
+      isBusy = this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.busy !== 0;
+    } catch (cause) {
+      const error = new StoreUnavailableError(`the log was not emptied: ${errorText(cause)}`, {
+        cause,
+      });
+      if (isSyncFailure(cause)) this.#failed = error;
+      throw error;
+    }
+    if (isBusy) throw new StoreUnavailableError('the log was not emptied: it is being read');
+  }
+
   /** Makes the log durable and closes everything. @throws AuditUnavailableError */
   close(): void {
     clearTimeout(this.#syncTimer);

@@ -95,6 +95,11 @@ export class StoreClient implements MetadataStore, AuditLog {
     return this.#read((reader) => reader.changesSince(sequence, newest));
   }
 
+  async scrub(): Promise<void> {
+    if (this.#closed) throw closedError();
+    await this.#send({ kind: 'scrub' });
+  }
+
   append(event: AuditEvent): Promise<void> {
     if (this.#closed) return Promise.reject(new AuditUnavailableError('the audit log is closed'));
     const text = encodeAuditEvent(event);

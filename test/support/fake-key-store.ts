@@ -52,6 +52,11 @@ export class FakeKeyStore implements KeyStore {
   /** Plaintexts it was given. */
   readonly sealed: Uint8Array[] = [];
   useCount = 0;
+  /** Thrown by destroy() as long as it is there. */
+  destroyFailure: Error | undefined;
+  /** Names of destroyed materials. */
+  readonly destroyed = new Set<string>();
+  readonly forgotten: string[] = [];
   /** Replaceable: who needs many keys of RSA may give them one pair. */
   makePair: typeof makePair = makePair;
 
@@ -71,6 +76,16 @@ export class FakeKeyStore implements KeyStore {
     const key = pair?.privateKey ?? randomBytes(macLengths[keySpec] ?? 32);
     this.#keys.set(identity({ ...binding, keyToken }), key);
     return { ...binding, keyToken, ...(pair && { publicKey: spki(pair.publicKey) }) };
+  }
+
+  async destroy(materials: readonly KeyMaterial[]): Promise<void> {
+    const { destroyFailure } = this;
+    if (destroyFailure !== undefined) throw destroyFailure;
+    for (const material of materials) this.destroyed.add(nameOf(material));
+  }
+
+  forget({ accountId, region, keyId }: Pick<MaterialBinding, 'accountId' | 'region' | 'keyId'>): void {
+    this.forgotten.push(`${region}/${accountId}/${keyId}`);
   }
 
   async seal(
@@ -219,7 +234,7 @@ export class FakeKeyStore implements KeyStore {
   #key(material: KeyMaterial): Buffer | KeyObject {
     this.#countUse();
     const key = this.#keys.get(identity(material));
-    if (key === undefined) throw new KeyTokenError('not the key token of this key');
+    if (key === undefined || this.destroyed.has(nameOf(material))) throw new KeyTokenError('not the key token of this key');
     return key;
   }
 
@@ -229,6 +244,11 @@ export class FakeKeyStore implements KeyStore {
     this.failure = undefined;
     if (failure !== undefined) throw failure;
   }
+}
+
+/** What destroying is about: every key token of a binding, whatever its bytes. */
+function nameOf({ accountId, region, keyId, materialId, keySpec }: MaterialBinding): string {
+  return [accountId, region, keyId, materialId, keySpec].join(' ');
 }
 
 function identity(material: KeyMaterial): string {

@@ -18,6 +18,9 @@ export class FakeMetadataStore implements MetadataStore {
   /** changesSince() answers undefined. */
   isForgetful = false;
   getCount = 0;
+  scrubCount = 0;
+  /** Thrown by scrub() as long as it is there. */
+  scrubFailure: Error | undefined;
   /** Runs before the next commit, once: another writer who comes first. */
   beforeCommit: (() => void | Promise<void>) | undefined;
   /** Thrown by the next commit, once. */
@@ -71,6 +74,12 @@ export class FakeMetadataStore implements MetadataStore {
     return this.isForgetful
       ? undefined
       : this.changes.filter((change) => change.sequence > sequence);
+  }
+
+  async scrub(): Promise<void> {
+    const { scrubFailure } = this;
+    if (scrubFailure !== undefined) throw scrubFailure;
+    this.scrubCount += 1;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -91,6 +91,8 @@ CK_RV wrap_key(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE wrapping, CK_OBJE
 CK_RV unwrap_key(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE unwrapping, const CK_BYTE* wrapped,
                  CK_ULONG wrapped_len, const CK_ATTRIBUTE*, CK_ULONG, const AdditionalData* aad,
                  CK_OBJECT_HANDLE* key);
+// SR_BuryWrapped.
+CK_RV bury_wrapped(Session&, const SR_BURIAL*, CK_ULONG count);
 
 // objects.cc (5.7).
 CK_RV create_object(Session&, const CK_ATTRIBUTE*, CK_ULONG, CK_OBJECT_HANDLE*);

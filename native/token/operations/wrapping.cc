@@ -7,6 +7,7 @@
 #include "token/algorithms/key_encoding.h"
 #include "token/drbg/drbg.h"
 #include "token/operations/common.h"
+#include "token/slot.h"
 
 namespace strongroom::token::operations {
 namespace {
@@ -115,11 +116,14 @@ CK_RV gcm_wrap(const Object& wrapping, Bytes key, const AdditionalData& aad,
   return rv;
 }
 
-CK_RV gcm_unwrap(const Object& unwrapping, Bytes wrapped, const AdditionalData& aad,
+// The only way to open what was wrapped with additional data: what was buried stays closed.
+CK_RV gcm_unwrap(Slot& slot, const Object& unwrapping, Bytes wrapped, const AdditionalData& aad,
                  const GcmWrap& parameters, const Target& target, Secret* value) {
   const std::size_t tail = parameters.tag ? 0 : algorithms::kGcmTagBytes;
   if (wrapped.size() < tail || !target.length_valid(wrapped.size() - tail))
     return CKR_WRAPPED_KEY_LEN_RANGE;
+  if (const CK_RV rv = slot.refuse_buried(unwrapping, {aad.data, aad.length}); rv != CKR_OK)
+    return rv;
   const Bytes sealed = wrapped.first(wrapped.size() - tail);
   const Bytes tag =
       parameters.tag ? Bytes{parameters.tag, algorithms::kGcmTagBytes} : wrapped.last(tail);
@@ -225,11 +229,34 @@ CK_RV unwrap_key(Session& session, const CK_MECHANISM* mechanism,
 
   const Target target(complete);
   Secret value;
-  CK_RV rv = aad ? gcm_unwrap(*unwrapping, {wrapped, wrapped_len}, *aad, gcm, target, &value)
-                 : kwp_unwrap(*unwrapping, {wrapped, wrapped_len}, target, &value);
+  CK_RV rv =
+      aad ? gcm_unwrap(session.slot, *unwrapping, {wrapped, wrapped_len}, *aad, gcm, target, &value)
+          : kwp_unwrap(*unwrapping, {wrapped, wrapped_len}, target, &value);
   Material material;
   if (rv == CKR_OK) rv = read_unwrapped(target, std::move(value), &material);
   return rv == CKR_OK ? add_object(session, std::move(complete), std::move(material), handle) : rv;
+}
+
+CK_RV bury_wrapped(Session& session, const SR_BURIAL* burials, CK_ULONG count) {
+  if (const CK_RV rv = ready(); rv != CKR_OK) return rv;
+  if (!burials || count == 0 || count > SR_BURIALS_MAX) return CKR_ARGUMENTS_BAD;
+  if (session.place.role() != Role::kUser) return CKR_USER_NOT_LOGGED_IN;
+  if (!session.read_write) return CKR_SESSION_READ_ONLY;
+  const MechanismRow* const row = mechanism_for({CKM_AES_GCM, nullptr, 0}, CKF_UNWRAP);
+  std::vector<BurialDigest> digests(count);
+  for (CK_ULONG i = 0; i < count; ++i) {
+    const SR_BURIAL one = burials[i];
+    if (!readable(one.pAad, one.ulAadLen)) return CKR_ARGUMENTS_BAD;
+    const auto key = session.place.find(one.hKey, *session.application);
+    if (!key) return CKR_UNWRAPPING_KEY_HANDLE_INVALID;
+    if (const CK_RV rv = check_key(*key, *row, kUnwrapUsage); rv != CKR_OK)
+      return as_unwrapping(rv);
+    // A session key is gone before the burial could ever matter.
+    if (!key->on_token) return CKR_KEY_FUNCTION_NOT_PERMITTED;
+    if (const CK_RV rv = burial_digest(*key, {one.pAad, one.ulAadLen}, &digests[i]); rv != CKR_OK)
+      return rv;
+  }
+  return session.slot.bury(session, digests);
 }
 
 }  // namespace strongroom::token::operations

@@ -223,17 +223,67 @@ describe('a full database', () => {
   });
 });
 
-it('a data directory from before aliases gets their table', async () => {
+it('a data directory of version 1 gets what it lacks, and loses what was deleted in it', async () => {
   const directory = await used();
+  const file = join(directory, 'store.sqlite');
   {
-    using database = new DatabaseSync(join(directory, 'store.sqlite'));
-    database.exec('DROP TABLE record_aliases');
+    using database = new DatabaseSync(file);
+    database.exec('DROP TABLE record_aliases; DROP TABLE record_due; PRAGMA secure_delete = OFF');
+    database.exec('UPDATE directory SET format_version = 1');
+    const insert = database.prepare('INSERT INTO record_settings VALUES (?, 1, ?, ?)');
+    for (let i = 0; i < 200; i += 1)
+      insert.run(`k${i}`, Buffer.from('old secret '.repeat(50)), Buffer.alloc(32));
+    database.exec("DELETE FROM record_settings WHERE key <> 'k7'; PRAGMA wal_checkpoint(TRUNCATE)");
+    database.exec("UPDATE record_settings SET body = x'00'");
   }
+  expect(readFileSync(file).includes('old secret')).toBe(true);
+  {
+    await using opened = await open(directory);
+    expect(readFileSync(file).includes('old secret')).toBe(false);
+    const bytes = { body: new Uint8Array(1), mac: new Uint8Array(1) };
+    for (const table of ['aliases', 'due'] as const) {
+      const record = { table, key: 'a', version: 1, ...bytes };
+      await opened.store.commit({ changes: [{ kind: 'put', ...record }] });
+      expect(await opened.store.get(table, 'a')).toMatchObject({ version: 1 });
+    }
+    expect(await opened.store.get('settings', 'k7')).toMatchObject({ version: 1 });
+  }
+  using database = new DatabaseSync(file, { readOnly: true });
+  expect(database.prepare('SELECT format_version FROM directory').get()).toEqual({
+    format_version: 2,
+  });
+});
+
+it('scrubbing leaves nothing of deleted and replaced records in any file', async () => {
+  const directory = newDirectory();
   await using opened = await open(directory);
-  const bytes = { body: new Uint8Array(1), mac: new Uint8Array(1) };
-  const record = { table: 'aliases', key: 'a', version: 1, ...bytes } as const;
-  await opened.store.commit({ changes: [{ kind: 'put', ...record }] });
-  expect(await opened.store.get('aliases', 'a')).toMatchObject({ version: 1 });
+  const { store } = opened;
+  const needle = (i: number) => `needle ${i} `;
+  const mac = new Uint8Array(32);
+  // Short ones lie in a leaf of the tree, long ones in pages of their own.
+  const body = (i: number) => Buffer.from(needle(i).repeat(i % 2 === 0 ? 5 : 600));
+  const table = 'keys';
+  for (let i = 0; i < 60; i += 1)
+    await store.commit({
+      changes: [{ kind: 'put', table, key: `k${i}`, version: 1, body: body(i), mac }],
+    });
+  const found = () =>
+    readdirSync(directory).filter((name) =>
+      readFileSync(join(directory, name)).includes('needle '),
+    );
+  expect(found()).toContain('store.sqlite-wal');
+  for (let i = 0; i < 60; i += 1)
+    await store.commit({
+      changes: [
+        i % 3 === 0
+          ? { kind: 'put', table, key: `k${i}`, version: 2, body: Buffer.from('new'), mac }
+          : { kind: 'delete', table, key: `k${i}`, version: 1 },
+      ],
+    });
+  expect(found()).not.toEqual([]);
+  await store.scrub();
+  expect(found()).toEqual([]);
+  expect(await store.list(table, { limit: 100 })).toHaveLength(20);
 });
 
 describe('a data directory is refused, and left as it is,', () => {
@@ -247,11 +297,11 @@ describe('a data directory is refused, and left as it is,', () => {
     const directory = await used();
     {
       using database = new DatabaseSync(join(directory, 'store.sqlite'));
-      database.exec('UPDATE directory SET format_version = 2');
+      database.exec('UPDATE directory SET format_version = 3');
     }
     const error = await refusalOf(directory);
     expect(error.code).toBe('NEWER_VERSION');
-    expect(error.message).toMatch(/format version 2.*up to 1/);
+    expect(error.message).toMatch(/format version 3.*up to 2/);
   });
 
   it("when the database is somebody else's", async () => {
