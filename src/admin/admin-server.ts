@@ -14,30 +14,54 @@ import { LineReader } from './line-reader.ts';
 /** How long a client may take to hang up after us. */
 const lingerMs = 500;
 
+/** The commands there are, for whichever way requests come. */
+export class AdminPlane {
+  readonly #commands: ReadonlyMap<string, AdminCommand>;
+  readonly #commandMs: number;
+
+  /** @param commandMs a command that takes longer is answered with TIMEOUT */
+  constructor(commands: readonly AdminCommand[], commandMs = 30_000) {
+    this.#commands = new Map(commands.map((command) => [command.name, command]));
+    this.#commandMs = commandMs;
+  }
+
+  /** @param line a request as JSON. Never rejects. */
+  async answer(line: string): Promise<AdminReply> {
+    try {
+      const { command: name, args } = parseRequest(line);
+      const command = this.#commands.get(name);
+      if (!command) {
+        const known = [...this.#commands.keys()].join(', ');
+        throw new AdminError('UNKNOWN_COMMAND', `no such command; there are: ${known}`);
+      }
+      const result = await within(this.#commandMs, async () => command.run(args));
+      return { ok: true, result: result ?? null };
+    } catch (error) {
+      return refusal(error);
+    }
+  }
+}
+
 export interface AdminServerOptions {
   /** Proof that the directory is ours: a socket that lies there is a dead server's and may be removed. */
   readonly lock: DataDirectoryLock;
-  readonly commands: readonly AdminCommand[];
+  readonly plane: AdminPlane;
   /** A connection without a request for so long is closed. */
   readonly idleMs?: number;
-  /** A command that takes longer is answered with TIMEOUT. */
-  readonly commandMs?: number;
   /** Connections beyond are closed at once. */
   readonly connectionsMax?: number;
 }
 
 export class AdminServer implements AsyncDisposable {
-  readonly #commands: ReadonlyMap<string, AdminCommand>;
+  readonly #plane: AdminPlane;
   readonly #idleMs: number;
-  readonly #commandMs: number;
   readonly #server: Server;
   readonly #path: SocketPath;
   readonly #connections = new Set<Connection>();
 
   private constructor(options: AdminServerOptions, path: SocketPath) {
-    this.#commands = new Map(options.commands.map((command) => [command.name, command]));
+    this.#plane = options.plane;
     this.#idleMs = options.idleMs ?? 10_000;
-    this.#commandMs = options.commandMs ?? 30_000;
     this.#path = path;
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
     this.#server.maxConnections = options.connectionsMax ?? 16;
@@ -77,24 +101,9 @@ export class AdminServer implements AsyncDisposable {
   }
 
   #accept(socket: Socket): void {
-    const connection = new Connection(socket, this.#idleMs, (line) => this.#answer(line));
+    const connection = new Connection(socket, this.#idleMs, (line) => this.#plane.answer(line));
     this.#connections.add(connection);
     socket.on('close', () => this.#connections.delete(connection));
-  }
-
-  async #answer(line: string): Promise<AdminReply> {
-    try {
-      const { command: name, args } = parseRequest(line);
-      const command = this.#commands.get(name);
-      if (!command) {
-        const known = [...this.#commands.keys()].join(', ');
-        throw new AdminError('UNKNOWN_COMMAND', `no such command; there are: ${known}`);
-      }
-      const result = await within(this.#commandMs, async () => command.run(args));
-      return { ok: true, result: result ?? null };
-    } catch (error) {
-      return refusal(error);
-    }
   }
 }
 

@@ -30,6 +30,53 @@ export function stopCommand(stop: () => void): AdminCommand {
   };
 }
 
+/** What moves the domain clock. Times are milliseconds. */
+export interface MovableClock {
+  show(): unknown;
+  advance(ms: number): Promise<unknown>;
+  set(toMs: number): Promise<unknown>;
+  freeze(): Promise<unknown>;
+  resume(): Promise<unknown>;
+}
+
+/**
+ * `clock`: `{"action":"show"|"freeze"|"resume"}`, `{"action":"advance","ms":n}` or `{"action":"set","toMs":n}`. Answers
+ * when what the move made due is done.
+ */
+export function clockCommand(clock: MovableClock): AdminCommand {
+  return {
+    name: 'clock',
+    async run({ action, ...args }) {
+      try {
+        switch (action) {
+          case 'show':
+          case 'freeze':
+          case 'resume':
+            refuseArguments(args);
+            return await clock[action]();
+          case 'advance':
+            return await clock.advance(onlyNumber(args, 'ms'));
+          case 'set':
+            return await clock.set(onlyNumber(args, 'toMs'));
+        }
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        throw new AdminError('INVALID_ARGUMENTS', error.message, { cause: error });
+      }
+      const actions = 'show, advance, set, freeze, resume';
+      throw new AdminError('INVALID_ARGUMENTS', `action is one of: ${actions}`);
+    },
+  };
+}
+
+function onlyNumber(args: AdminArguments, name: string): number {
+  const { [name]: value, ...others } = args;
+  refuseArguments(others);
+  if (typeof value !== 'number')
+    throw new AdminError('INVALID_ARGUMENTS', `${name} is a number of milliseconds`);
+  return value;
+}
+
 function refuseArguments(args: AdminArguments): void {
   const [name] = Object.keys(args);
   if (name !== undefined)

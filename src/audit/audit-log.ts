@@ -4,16 +4,20 @@
  */
 
 /**
- * What the pipeline knows of one request when it ends; the record lacks the members that are undefined. Never
- * holds plaintext, ciphertext or key material.
+ * What the pipeline knows of one request when it ends, or what the service or its operator did without one; the record
+ * lacks the members that are undefined. Never holds plaintext, ciphertext or key material.
  */
 export interface AuditEvent {
   /** UUID of the record. */
   readonly eventId: string;
-  /** The reply's x-amzn-RequestId. */
-  readonly requestId: string;
+  /** Absent: a request. The service's own doing has the name that CloudTrail gives it; the operator's is ours. */
+  readonly eventType?: 'AwsServiceEvent' | 'OperatorEvent' | undefined;
+  /** The reply's x-amzn-RequestId; of requests. */
+  readonly requestId?: string | undefined;
   /** Milliseconds since the epoch, wallClock. */
   readonly timeMs: number;
+  /** When the service's own doing was due: domainClock. */
+  readonly dueAtMs?: number | undefined;
   readonly region: string;
   /** KMS operation; absent when the target was not understood. */
   readonly operation?: string | undefined;
@@ -24,11 +28,14 @@ export interface AuditEvent {
         readonly accountId: string;
         readonly accessKeyId: string;
       }
+    /** The service itself, for this account. */
+    | { readonly accountId: string; readonly invokedBy: 'AWS Internal' }
     | undefined;
   readonly sourceAddress?: string | undefined;
   readonly userAgent?: string | undefined;
   readonly readOnly?: boolean | undefined;
   readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+  readonly serviceEventDetails?: Readonly<Record<string, unknown>> | undefined;
   readonly responseElements?: Readonly<Record<string, unknown>> | undefined;
   /** ARNs of the keys concerned. */
   readonly resources?: readonly string[] | undefined;

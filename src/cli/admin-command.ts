@@ -2,7 +2,7 @@
  * Commands that ask a running service through its admin socket.
  */
 import { adminRequest } from '../admin/admin-client.ts';
-import { AdminError } from '../admin/admin-protocol.ts';
+import { type AdminArguments, AdminError } from '../admin/admin-protocol.ts';
 import { dataDirectoryPath, parseCommandLine } from './arguments.ts';
 import { type CommandLine, EXIT_CODES_HELP } from './command.ts';
 import { CommandError } from './exit.ts';
@@ -18,14 +18,19 @@ export function adminCommand(command: string, summary: string): CommandLine {
 ${EXIT_CODES_HELP}`,
     async run(argv) {
       const { values } = parseCommandLine(argv, { options: { 'data-dir': { type: 'string' } } });
-      printJson(await ask(command, dataDirectoryPath(values['data-dir'])));
+      printJson(await askService(dataDirectoryPath(values['data-dir']), command));
     },
   };
 }
 
-async function ask(command: string, dataDirectory: string): Promise<unknown> {
+/** @throws CommandError */
+export async function askService(
+  dataDirectory: string,
+  command: string,
+  args: AdminArguments = {},
+): Promise<unknown> {
   try {
-    return await adminRequest(dataDirectory, command);
+    return await adminRequest(dataDirectory, command, args);
   } catch (error) {
     if (error instanceof AdminError) throw new CommandError(`${dataDirectory}: ${error.message}`);
     throw error;

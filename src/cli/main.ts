@@ -1,6 +1,7 @@
 /**
  * The `strongroom` command: one table of commands, one place where trouble becomes an exit code.
  */
+import type { ClockAction } from './clock.ts';
 import { type Commands, dispatch } from './command.ts';
 import { CommandError, EXIT } from './exit.ts';
 
@@ -23,6 +24,19 @@ const KEYS: Commands = {
   },
 };
 
+const clockAction = (action: ClockAction, summary: string): Commands[string] => ({
+  summary,
+  load: async () => (await import('./clock.ts')).clockCommandLine(action),
+});
+
+const CLOCK: Commands = {
+  show: clockAction('show', 'what it shows, beside the machine’s clock'),
+  advance: clockAction('advance', 'move it forward, and do what is due then'),
+  set: clockAction('set', 'move it forward to a moment'),
+  freeze: clockAction('freeze', 'let it stand still'),
+  resume: clockAction('resume', 'let it go on from where it stands'),
+};
+
 const STATUS = 'what a running service says of itself';
 const STOP = 'stop a running service after its requests in flight';
 
@@ -39,6 +53,7 @@ const COMMANDS: Commands = {
     summary: STOP,
     load: async () => (await import('./admin-command.ts')).adminCommand('stop', STOP),
   },
+  clock: { summary: 'show and move the clock of key life', commands: CLOCK },
   keys: { summary: 'list, show, make and name KMS keys', commands: KEYS },
   credentials: {
     summary: 'print the access key of a data directory: a secret',

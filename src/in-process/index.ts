@@ -14,7 +14,9 @@ export {
 } from './handler.ts';
 export {
   createInProcessKms,
+  type Duration,
   type InProcessClientConfig,
+  type InProcessClock,
   type InProcessFault,
   type InProcessKms,
   type InProcessOptions,

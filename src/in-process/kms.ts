@@ -3,6 +3,8 @@
  */
 import { type AccessKey, isAccountId } from '../access/principal.ts';
 import type { Clock } from '../clock/clock.ts';
+import { ClockControl, openDomainClock } from '../server/domain-clock.ts';
+import { dueFailureText, openDueWork } from '../server/due-work.ts';
 import { type FoundationOptions, openEphemeral, openKept } from '../server/foundation.ts';
 import { faultText, openKms } from '../server/kms.ts';
 import { DEFAULT_REGION, isRegionName } from '../server/names.ts';
@@ -27,7 +29,7 @@ export interface InProcessOptions {
   readonly regions?: readonly string[];
   /** 12 digits. Default: the account of the data directory, 000000000000 in a new one. */
   readonly account?: string;
-  /** Dates of keys; a DomainClock can be moved. Default: the machine's clock. */
+  /** What the domain clock follows; `clock` moves it from there. Default: the machine's clock. */
   readonly domainClock?: Clock;
   /** Told of what would be a server's log of its own faults. Default: a process warning. */
   readonly onFault?: (fault: InProcessFault) => void;
@@ -50,10 +52,34 @@ export interface InProcessKms extends AsyncDisposable {
   readonly accountId: string;
   /** The account root's. */
   readonly credentials: AccessKey;
+  /** Dates keys, and what becomes due: `await kms.clock.advance({ days: 30 })`. Never set back. */
+  readonly clock: InProcessClock;
   /** `new KMSClient({ ...kms.clientConfig })` */
   readonly clientConfig: InProcessClientConfig;
   /** Waits for what is under way, then closes everything. Calls after it are refused. Idempotent. */
   close(): Promise<void>;
+}
+
+/** A time; its members add up. */
+export interface Duration {
+  readonly days?: number;
+  readonly hours?: number;
+  readonly minutes?: number;
+  readonly seconds?: number;
+  readonly milliseconds?: number;
+}
+
+/** Each move resolves when what it made due is done, to what the clock shows then. */
+export interface InProcessClock {
+  now(): Date;
+  /** @throws RangeError for a negative time, and beyond the year 9999 */
+  advance(time: Duration): Promise<Date>;
+  /** @throws RangeError for a moment that is past */
+  set(moment: Date): Promise<Date>;
+  /** It stands still. */
+  freeze(): Promise<Date>;
+  /** It goes on from where it stands. */
+  resume(): Promise<Date>;
 }
 
 const ENDPOINT = 'http://in-process.invalid';
@@ -85,12 +111,30 @@ export async function createInProcessKms(options: InProcessOptions): Promise<InP
         ),
   );
   const { device, userPin, credential } = foundation;
+  const file = foundation.data?.directory.clock;
+  const clock = openDomainClock(file, domainClock);
+  const store = foundation.openStore();
   const kms = opened.use(
     await openKms(
       { regions, credential, dev: false, userPin, serverTiming: false },
-      { device, store: foundation.openStore(), ...(domainClock && { domainClock }), onFault },
+      { device, store, domainClock: clock, onFault },
     ),
   );
+  const dueWork = opened.use(
+    await openDueWork({
+      regions: kms.regions,
+      store,
+      domainClock: clock,
+      onDestroyed: (key) => kms.forget(key),
+      onFailure: (failure) => process.emitWarning(dueFailureText(failure), 'StrongroomFault'),
+    }),
+  );
+  const settle = () => dueWork.settle();
+  const control = new ClockControl({
+    ...{ clock, file, audit: store, region, settle },
+    ...(domainClock && { wall: domainClock }),
+  });
+  dueWork.start();
   const requestHandler = new InProcessHandler(kms.handler);
   opened.defer(() => requestHandler.close());
   const parts = opened.move();
@@ -108,8 +152,25 @@ export async function createInProcessKms(options: InProcessOptions): Promise<InP
     regions,
     accountId,
     credentials,
+    clock: inProcessClock(clock, control),
     clientConfig: { endpoint: ENDPOINT, region, credentials, requestHandler },
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function inProcessClock(clock: Clock, control: ClockControl): InProcessClock {
+  const now = (): Date => new Date(clock.nowMs());
+  return {
+    now,
+    advance: (time) => control.advance(milliseconds(time)).then(now),
+    set: (moment) => control.set(moment.getTime()).then(now),
+    freeze: () => control.freeze().then(now),
+    resume: () => control.resume().then(now),
+  };
+}
+
+function milliseconds(time: Duration): number {
+  const { days = 0, hours = 0, minutes = 0, seconds = 0, milliseconds: rest = 0 } = time;
+  return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + rest;
 }

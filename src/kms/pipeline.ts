@@ -14,21 +14,15 @@ import type { Clock } from '../clock/clock.ts';
 import type { KeyStore } from '../keystore/key-store.ts';
 import { type Soon, upon } from '../keystore/soon.ts';
 import type { BlobSource } from './ciphertext-blob.ts';
+import type { DueRepository } from './due/due-item.ts';
 import type { AliasRepository } from './keys/alias-repository.ts';
 import { aliasNotFound, type KeyName, keyNotFound, parseKeyName } from './keys/key-arn.ts';
 import type { KmsKey } from './keys/key-record.ts';
 import type { KeyRepository } from './keys/key-repository.ts';
 import type { KeyMember, KeySelector, Operation } from './operation.ts';
+import type { RegionService } from './region-service.ts';
 import type { RequestTrail } from './request-trail.ts';
 import type { StageTimer } from './stage-timer.ts';
-
-/** What serves one Region. */
-export interface RegionService {
-  readonly region: string;
-  readonly keys: KeyRepository;
-  readonly aliases: AliasRepository;
-  readonly keyStore: KeyStore;
-}
 
 export interface PipelineOptions {
   readonly authenticate: Authenticator;
@@ -102,6 +96,7 @@ export interface Ready<Name extends OperationName, Prepared> extends Stage<'read
   readonly destination: DestinationOf<Name>;
   readonly keys: KeyRepository;
   readonly aliases: AliasRepository;
+  readonly due: DueRepository;
   readonly keyStore: KeyStore;
   readonly principal: Principal;
   /** The principal's. */
@@ -261,6 +256,7 @@ export class Pipeline {
       destination,
       keys: service.keys,
       aliases: service.aliases,
+      due: service.due,
       keyStore: service.keyStore,
       principal: request.principal,
       accountId: request.principal.accountId,

@@ -13,23 +13,12 @@ import {
 } from '../api/transport.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { type Clock, wallClock } from '../clock/clock.ts';
-import type { KeyStore, Mac } from '../keystore/key-store.ts';
-import type { MetadataStore } from '../store/metadata-store.ts';
-import { AliasRepository } from './keys/alias-repository.ts';
-import { KeyRepository } from './keys/key-repository.ts';
 import { operations } from './operations/index.ts';
 import { Pipeline } from './pipeline.ts';
 import { auditErrorCode, refusalOf } from './refusal.ts';
+import type { RegionService } from './region-service.ts';
 import { type Outcome, RequestTrail } from './request-trail.ts';
 import { StageTimer } from './stage-timer.ts';
-
-/** What one Region works with. Several Regions may share a store. */
-export interface RegionParts {
-  readonly keyStore: KeyStore;
-  /** Of the same domain as the key store: for the records of the Region's keys. */
-  readonly mac: Mac;
-  readonly store: MetadataStore;
-}
 
 /** A fault of the service, for whoever operates it. Never holds plaintext, ciphertext or key material. */
 export interface Fault {
@@ -41,7 +30,7 @@ export interface Fault {
 export interface KmsServiceOptions {
   readonly authenticate: Authenticator;
   /** By Region name; the authenticator lets no other Region through. */
-  readonly regions: ReadonlyMap<string, RegionParts>;
+  readonly regions: ReadonlyMap<string, RegionService>;
   readonly audit: AuditLog;
   /** Audit times. Default: the machine's clock. */
   readonly wallClock?: Clock;
@@ -55,13 +44,7 @@ export interface KmsServiceOptions {
 export function createKmsService(options: KmsServiceOptions): ServiceHandler {
   const { authenticate, audit, wallClock: wall = wallClock, domainClock = wall } = options;
   const { serverTiming = false, onFault = () => undefined } = options;
-  const regions = new Map(
-    [...options.regions].map(([region, { keyStore, mac, store }]) => {
-      const source = { region, store, mac };
-      const keys = new KeyRepository(source);
-      return [region, { region, keyStore, keys, aliases: new AliasRepository(source, keys) }];
-    }),
-  );
+  const { regions } = options;
   const pipeline = new Pipeline({ authenticate, regions, operations, domainClock });
 
   function refuse(error: unknown, trail: RequestTrail): KmsException {

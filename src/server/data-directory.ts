@@ -11,6 +11,8 @@ export interface DataDirectory {
   /** During a first boot: which file it handed the SO PIN over in. */
   readonly soPinMark: string;
   readonly credentials: string;
+  /** How the domain clock stands to the wall, once it was moved: src/server/domain-clock.ts. */
+  readonly clock: string;
   /** With TLS by a local authority: src/server/tls/local.ts. */
   readonly tls: string;
 }
@@ -27,6 +29,7 @@ export const dataDirectory = (root: string): DataDirectory => ({
   hsmPartial: join(root, 'hsm.partial'),
   soPinMark: join(root, 'so-pin.partial'),
   credentials: join(root, 'credentials'),
+  clock: join(root, 'clock.json'),
   tls: join(root, 'tls'),
 });
 

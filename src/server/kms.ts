@@ -11,7 +11,9 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import { type Clock, wallClock } from '../clock/clock.ts';
 import type { Device } from '../hsm/index.ts';
 import { RegionDomain } from '../keystore/region-domain.ts';
-import { createKmsService, type Fault, type RegionParts } from '../kms/service.ts';
+import type { DestroyedKey } from '../kms/due/due-work.ts';
+import { type RegionParts, type RegionService, regionServices } from '../kms/region-service.ts';
+import { createKmsService, type Fault } from '../kms/service.ts';
 import type { MetadataStore } from '../store/metadata-store.ts';
 import { onlySlot } from './token.ts';
 
@@ -39,6 +41,35 @@ export interface KmsParts {
 
 export interface Kms extends AsyncDisposable {
   readonly handler: ServiceHandler;
+  readonly regions: OpenRegions;
+  /** Lets go of a key that was destroyed: of its record, and of its material in the device. */
+  forget(key: DestroyedKey): Promise<void>;
+}
+
+/** The Regions of a device, as one thread has them. */
+export interface OpenRegions extends AsyncDisposable {
+  readonly parts: ReadonlyMap<string, RegionParts>;
+  readonly services: ReadonlyMap<string, RegionService>;
+}
+
+/** @throws CkrError, DomainError, RecordIntegrityError, StoreUnavailableError */
+export async function openRegions(
+  { regions: names, userPin }: Pick<KmsSettings, 'regions' | 'userPin'>,
+  { device, store }: Pick<KmsParts, 'device' | 'store'>,
+): Promise<OpenRegions> {
+  await using opened = new AsyncDisposableStack();
+  const slot = await onlySlot(device);
+  const parts = new Map<string, RegionParts>();
+  for (const region of names) {
+    const domain = opened.use(await RegionDomain.open({ slot, userPin, region, store }));
+    parts.set(region, { keyStore: domain, mac: domain.recordMac, store });
+  }
+  const kept = opened.move();
+  return {
+    parts,
+    services: regionServices(parts),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
 }
 
 /** @throws CkrError, DomainError, RecordIntegrityError, StoreUnavailableError; the store is closed then */
@@ -46,25 +77,30 @@ export async function openKms(
   settings: KmsSettings,
   { device, store, domainClock = wallClock, onFault }: KmsParts,
 ): Promise<Kms> {
-  const { regions: names, userPin, serverTiming } = settings;
+  const { serverTiming } = settings;
   await using opened = new AsyncDisposableStack();
   opened.use(store);
-  const slot = await onlySlot(device);
-  const regions = new Map<string, RegionParts>();
-  for (const region of names) {
-    const domain = opened.use(await RegionDomain.open({ slot, userPin, region, store }));
-    regions.set(region, { keyStore: domain, mac: domain.recordMac, store });
-  }
+  const regions = opened.use(await openRegions(settings, { device, store }));
+  const { services } = regions;
   const handler = createKmsService({
     authenticate: authenticator(settings),
-    regions,
+    regions: services,
     audit: store,
     domainClock,
     serverTiming,
     onFault,
   });
   const parts = opened.move();
-  return { handler, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+  return {
+    handler,
+    regions,
+    async forget(key) {
+      const service = services.get(key.region);
+      service?.keyStore.forget(key);
+      await service?.keys.refresh();
+    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
 }
 
 /** A fault in words, for a log. */

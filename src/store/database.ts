@@ -169,8 +169,7 @@ export function checkDirectory(path: string, database: DatabaseSync, deviceId: s
     );
   }
   const row = database.prepare('SELECT id, device_id FROM directory').get();
-  if (!(version >= 1) || row === undefined)
-    throw damaged(path, 'it lacks its directory row');
+  if (!(version >= 1) || row === undefined) throw damaged(path, 'it lacks its directory row');
   if (row.device_id !== deviceId) {
     throw new DataDirectoryError(
       'FOREIGN',

@@ -11,7 +11,6 @@ import {
   encodeError,
   type ReadRequest,
   type RecordReader,
-  type ScrubRequest,
   type SharedSequence,
   type StoreReply,
   type StoreRequest,
@@ -70,8 +69,11 @@ export class PortServer {
       case 'commit':
         this.#commits.push({ port, request });
         break;
+      case 'scrub':
+        doNow(port, request, () => this.#engine.scrub());
+        return;
       default:
-        this.#doNow(port, request);
+        doNow(port, request, () => this.#answer(request));
         return;
     }
     if (this.#scheduled) return;
@@ -110,16 +112,7 @@ export class PortServer {
     }
   }
 
-  #doNow(port: MessagePort, request: ReadRequest | ScrubRequest): void {
-    try {
-      reply(port, request.id, undefined, this.#answer(request));
-    } catch (error) {
-      reply(port, request.id, error);
-    }
-  }
-
-  #answer(request: ReadRequest | ScrubRequest): unknown {
-    if (request.kind === 'scrub') return this.#engine.scrub();
+  #answer(request: ReadRequest): unknown {
     const { reader, sequence } = this.#engine;
     if (!reader) throw new StoreUnavailableError('this store is read through its database');
     switch (request.kind) {
@@ -130,6 +123,14 @@ export class PortServer {
       case 'changes':
         return reader.changesSince(request.sequence, sequence.value);
     }
+  }
+}
+
+function doNow(port: MessagePort, { id }: { readonly id: number }, work: () => unknown): void {
+  try {
+    reply(port, id, undefined, work());
+  } catch (error) {
+    reply(port, id, error);
   }
 }
 

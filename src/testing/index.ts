@@ -8,7 +8,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export {
   type AccessKey,
+  type ClockMove,
+  type ClockReport,
+  type Duration,
   type ReadyInfo,
+  type ServerClock,
   type StartedServer,
   type StartServerOptions,
   startServer,

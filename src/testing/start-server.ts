@@ -42,6 +42,37 @@ export interface ReadyInfo {
   readonly caFile?: string;
 }
 
+/** What the server's clock of key life shows. */
+export interface ClockReport {
+  /** ISO 8601. */
+  readonly now: string;
+  readonly wall: string;
+  readonly offsetMs: number;
+  readonly isFrozen: boolean;
+}
+
+/** After a move: what it made due is done. */
+export interface ClockMove extends ClockReport {
+  readonly dueWork: { readonly done: number; readonly failing: number };
+}
+
+export interface Duration {
+  readonly days?: number;
+  readonly hours?: number;
+  readonly minutes?: number;
+  readonly seconds?: number;
+  readonly milliseconds?: number;
+}
+
+/** Dates keys and deletions; never set back. Each rejects with the server's own words when it is refused. */
+export interface ServerClock {
+  show(): Promise<ClockReport>;
+  advance(time: Duration): Promise<ClockMove>;
+  set(moment: Date): Promise<ClockMove>;
+  freeze(): Promise<ClockMove>;
+  resume(): Promise<ClockMove>;
+}
+
 export interface StartedServer extends AsyncDisposable {
   readonly endpoint: string;
   readonly region: string;
@@ -49,6 +80,8 @@ export interface StartedServer extends AsyncDisposable {
   /** What AWS SDKs and the CLI find all that in: `Object.assign(process.env, server.environment)`. */
   readonly environment: Readonly<Record<string, string>>;
   readonly ready: ReadyInfo;
+  /** `await server.clock.advance({ days: 30 })` */
+  readonly clock: ServerClock;
   /** Everything the server wrote to standard error so far. */
   stderr(): string;
   /** Asks it to finish what is in flight and waits for its end. @returns the exit code */
@@ -100,6 +133,7 @@ export async function startServer(options: StartServerOptions = {}): Promise<Sta
       ...(caFile !== undefined && { AWS_CA_BUNDLE: caFile, NODE_EXTRA_CA_CERTS: caFile }),
     },
     ready,
+    clock: serverClock(child),
     stderr: () => stderr,
     async stop() {
       child.kill('SIGTERM');
@@ -110,6 +144,54 @@ export async function startServer(options: StartServerOptions = {}): Promise<Sta
     [Symbol.asyncDispose]: kill,
   };
 }
+
+function serverClock(child: ChildProcess): ServerClock {
+  const ask = <T>(args: object): Promise<T> => askServer(child, 'clock', args) as Promise<T>;
+  return {
+    show: () => ask({ action: 'show' }),
+    advance: ({ days = 0, hours = 0, minutes = 0, seconds = 0, milliseconds = 0 }) => {
+      const ms = (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + milliseconds;
+      return ask({ action: 'advance', ms });
+    },
+    set: (moment) => ask({ action: 'set', toMs: moment.getTime() }),
+    freeze: () => ask({ action: 'freeze' }),
+    resume: () => ask({ action: 'resume' }),
+  };
+}
+
+let requestCount = 0;
+
+/** One command of the admin plane, over the channel. */
+function askServer(child: ChildProcess, command: string, args: object): Promise<unknown> {
+  requestCount += 1;
+  const id = requestCount;
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
+      child.off('message', listen);
+      child.off('close', lost);
+    };
+    const lost = (): void => {
+      end();
+      reject(new Error('the server ended before it answered'));
+    };
+    const listen = (message: unknown): void => {
+      const answer = message as { readonly id?: number; readonly reply: AdminReply };
+      if (answer.id !== id) return;
+      end();
+      if (answer.reply.ok) resolve(answer.reply.result);
+      else reject(new Error(answer.reply.error.message));
+    };
+    child.on('message', listen).once('close', lost);
+    if (!child.connected) return lost();
+    child.send({ id, admin: JSON.stringify({ command, args }) }, (error) => {
+      if (error !== null) lost();
+    });
+  });
+}
+
+type AdminReply =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly error: { readonly message: string } };
 
 function commandLine(options: StartServerOptions): string[] {
   const { dataDirectory, port = 0, regions = [], flags = [] } = options;

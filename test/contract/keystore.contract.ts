@@ -213,6 +213,33 @@ export function keyStoreContract(
       await keyStore.open(material, context, sealed);
     });
 
+    it('destroys material for good, and no other', async () => {
+      const binding = bind();
+      const [gone, next] = [
+        await keyStore.generate(binding),
+        await keyStore.generate({ ...binding, materialId: '1'.repeat(64) }),
+      ];
+      const sealed = await keyStore.seal(gone, context, Buffer.from('x'));
+      const kept = await keyStore.seal(next, context, Buffer.from('y'));
+      await keyStore.destroy([]);
+      for (let time = 0; time < 2; time += 1) {
+        await keyStore.destroy([gone]);
+        // Also from a copy, which is what comes back with an old back-up.
+        for (const copy of [gone, { ...gone, keyToken: Uint8Array.from(gone.keyToken) }]) {
+          await expect(keyStore.open(copy, context, sealed)).rejects.toThrow(KeyTokenError);
+          await expect(keyStore.seal(copy, context, Buffer.from('x'))).rejects.toThrow(
+            KeyTokenError,
+          );
+        }
+        keyStore.forget(gone);
+        expect(Buffer.from(await keyStore.open(next, context, kept)).toString()).toBe('y');
+      }
+      const more = await Promise.all([bind(), bind()].map((each) => keyStore.generate(each)));
+      await keyStore.destroy(more);
+      for (const each of more)
+        await expect(keyStore.seal(each, context, Buffer.from('x'))).rejects.toThrow(KeyTokenError);
+    });
+
     it('does many things at once', async () => {
       const materials = await Promise.all(
         Array.from({ length: 8 }, () => keyStore.generate(bind())),

@@ -84,7 +84,11 @@ export class FakeKeyStore implements KeyStore {
     for (const material of materials) this.destroyed.add(nameOf(material));
   }
 
-  forget({ accountId, region, keyId }: Pick<MaterialBinding, 'accountId' | 'region' | 'keyId'>): void {
+  forget({
+    accountId,
+    region,
+    keyId,
+  }: Pick<MaterialBinding, 'accountId' | 'region' | 'keyId'>): void {
     this.forgotten.push(`${region}/${accountId}/${keyId}`);
   }
 
@@ -234,7 +238,8 @@ export class FakeKeyStore implements KeyStore {
   #key(material: KeyMaterial): Buffer | KeyObject {
     this.#countUse();
     const key = this.#keys.get(identity(material));
-    if (key === undefined || this.destroyed.has(nameOf(material))) throw new KeyTokenError('not the key token of this key');
+    if (key === undefined || this.destroyed.has(nameOf(material)))
+      throw new KeyTokenError('not the key token of this key');
     return key;
   }
 

@@ -126,6 +126,7 @@ export class FakeSlot {
   readonly sessions = new Set<FakeSession>();
   readonly pins: Record<'user' | 'so', string> = { user: 'user', so: 'so' };
   loggedIn: 'user' | 'so' | undefined;
+  readonly buried = new Set<string>();
   unwrapCount = 0;
   /** Calls that `run` on a lane at this moment, and the most there ever were. */
   busy = { count: 0, max: 0 };
@@ -268,6 +269,17 @@ class FakeSession {
       if (attributes.CKA_UNIQUE_ID === uniqueId) attributes.CKA_TRUSTED = true;
   }
 
+  async buryWrapped(burials: readonly { key: number; additionalData: Uint8Array }[]) {
+    this.#check();
+    for (const { key, additionalData } of burials)
+      this.#slot.buried.add(this.#burial(key, additionalData));
+  }
+
+  /** What names a wrapped key: the key that unwraps it and its additional data. */
+  #burial(key: number, additionalData: Uint8Array): string {
+    return `${this.#object(key).attributes.CKA_UNIQUE_ID} ${hexOf(additionalData)}`;
+  }
+
   async destroyObject(handle: number): Promise<void> {
     this.#object(handle);
     this.#slot.objects.delete(handle);
@@ -293,6 +305,8 @@ class FakeSession {
     additionalData: Uint8Array,
   ): Promise<number> {
     this.#slot.unwrapCount += 1;
+    if (this.#slot.buried.has(this.#burial(unwrapping, additionalData)))
+      fail('CKR_WRAPPED_KEY_INVALID');
     const plain = ungcm(this.#secret(unwrapping), iv, additionalData, wrapped);
     const value =
       attributes.CKA_CLASS === 'CKO_PRIVATE_KEY'

@@ -9,6 +9,7 @@ import {
   AuditUnavailableError,
   encodeAuditEvent,
 } from '../../src/audit/audit-log.ts';
+import { type RegionService, regionServices } from '../../src/kms/region-service.ts';
 import { createKmsService, type Fault, type KmsServiceOptions } from '../../src/kms/service.ts';
 import { FakeKeyStore } from './fake-key-store.ts';
 import { FakeMetadataStore } from './fake-metadata-store.ts';
@@ -46,9 +47,18 @@ export class KmsHarness {
   auditFails = false;
   nowMs = Date.UTC(2026, 10, 23, 12, 0, 0, 250);
   readonly handler: ServiceHandler;
+  readonly services: ReadonlyMap<string, RegionService>;
 
   constructor(options: Pick<KmsServiceOptions, 'serverTiming'> = {}) {
     const { store } = this;
+    this.services = regionServices(
+      new Map(
+        Object.entries(this.keyStores).map(([name, keyStore]) => [
+          name,
+          { keyStore, mac: keyStore.mac, store },
+        ]),
+      ),
+    );
     this.handler = createKmsService({
       ...options,
       authenticate: ({ headers }) => {
@@ -61,12 +71,7 @@ export class KmsHarness {
         const principal = rootPrincipal(account, 'AKIATEST');
         return { principal, region: of };
       },
-      regions: new Map(
-        Object.entries(this.keyStores).map(([name, keyStore]) => [
-          name,
-          { keyStore, mac: keyStore.mac, store },
-        ]),
-      ),
+      regions: this.services,
       audit: {
         append: async (event) => {
           if (this.auditFails) throw new AuditUnavailableError('disk full');

@@ -3,8 +3,10 @@
  * thread is one when it serves alone; otherwise each worker is one.
  */
 import type { AuditLog } from '../../audit/audit-log.ts';
+import { DomainClock, wallClock } from '../../clock/clock.ts';
 import type { Device } from '../../hsm/index.ts';
 import { startHttpServer, type TlsIdentity } from '../../http/server.ts';
+import type { DestroyedKey } from '../../kms/due/due-work.ts';
 import { faultText, type KmsSettings, openKms } from '../../server/kms.ts';
 import type { MetadataStore } from '../../store/metadata-store.ts';
 
@@ -16,10 +18,14 @@ export interface HttpThreadOptions extends KmsSettings {
   readonly reusePort: boolean;
   /** Undefined: HTTP without TLS. */
   readonly tls: TlsIdentity | undefined;
+  /** Of the service's domain clock. */
+  readonly domainClock: SharedArrayBuffer;
 }
 
 export interface HttpThread {
   readonly port: number;
+  /** Lets go of a key that was destroyed. */
+  forget(key: DestroyedKey): Promise<void>;
   /** Stops accepting, finishes what is in flight within `graceMs`, lets go of store and device. */
   close(graceMs: number): Promise<void>;
 }
@@ -38,6 +44,7 @@ export async function openHttpThread(
     await openKms(options, {
       device,
       store,
+      domainClock: new DomainClock(wallClock, options.domainClock),
       onFault: (fault) => void process.stderr.write(`${faultText(fault)}\n`),
     }),
   );
@@ -46,6 +53,7 @@ export async function openHttpThread(
   const parts = opened.move();
   return {
     port: server.port,
+    forget: (key) => kms.forget(key),
     async close(graceMs) {
       await server.close(graceMs);
       await parts.disposeAsync();

@@ -3,6 +3,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { probeBind } from '../../http/bind.ts';
+import type { DestroyedKey } from '../../kms/due/due-work.ts';
 import type { Foundation } from '../../server/foundation.ts';
 import { workerUrl } from '../../store/worker-url.ts';
 import { type HttpThreadOptions, openHttpThread } from './http-thread.ts';
@@ -22,14 +23,20 @@ export interface HttpThreadsOptions {
   readonly onLost: () => void;
 }
 
-/** Opens the threads. @returns the port they listen on */
-export async function openHttpThreads(options: HttpThreadsOptions): Promise<number> {
+export interface HttpThreads {
+  readonly port: number;
+  /** Lets go of a key that was destroyed, in all of them. */
+  forget(key: DestroyedKey): Promise<void>;
+}
+
+/** Opens the threads. */
+export async function openHttpThreads(options: HttpThreadsOptions): Promise<HttpThreads> {
   const { count, thread, foundation, parts } = options;
   if (count > 1) return openWorkers(options);
   const store = foundation.openStore();
   const http = await openHttpThread(foundation.device, store, { ...thread, reusePort: false });
   parts.defer(() => http.close(GRACE_MS));
-  return http.port;
+  return http;
 }
 
 async function openWorkers({
@@ -38,8 +45,9 @@ async function openWorkers({
   foundation,
   parts,
   onLost,
-}: HttpThreadsOptions): Promise<number> {
+}: HttpThreadsOptions): Promise<HttpThreads> {
   const port = await probeBind(thread.host, thread.port);
+  const forgets: ((key: DestroyedKey) => Promise<void>)[] = [];
   for (let index = 0; index < count; index += 1) {
     const store = foundation.connect();
     const data: HttpWorkerData = {
@@ -59,13 +67,33 @@ async function openWorkers({
     });
     await workerReady(worker, ended);
     worker.on('error', (error) => process.stderr.write(`an HTTP thread ended: ${error.message}\n`));
+    forgets.push((key) => forgotten(worker, ended, key));
     parts.defer(async () => {
       told = true;
       worker.postMessage({ kind: 'close', graceMs: GRACE_MS } satisfies ToHttpWorker);
       await ended;
     });
   }
-  return port;
+  return {
+    port,
+    async forget(key) {
+      await Promise.all(forgets.map((forget) => forget(key)));
+    },
+  };
+}
+
+/** Resolves when the worker has let go of the key, or has ended. */
+function forgotten(worker: Worker, ended: Promise<void>, key: DestroyedKey): Promise<void> {
+  const answered = new Promise<void>((resolve) => {
+    const listen = ({ kind }: FromHttpWorker): void => {
+      if (kind !== 'forgotten') return;
+      worker.off('message', listen);
+      resolve();
+    };
+    worker.on('message', listen);
+  });
+  worker.postMessage({ kind: 'forget', key } satisfies ToHttpWorker);
+  return Promise.race([answered, ended]);
 }
 
 function workerReady(worker: Worker, ended: Promise<void>): Promise<FromHttpWorker> {

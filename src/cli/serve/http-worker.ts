@@ -1,8 +1,9 @@
 /**
- * Entry of a worker thread that serves HTTP. Joins the main thread's application on the device, says 'ready', and
- * closes when told.
+ * Entry of a worker thread that serves HTTP. Joins the main thread's application on the device, says 'ready', lets go of
+ * destroyed keys and closes when told.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { DestroyedKey } from '../../kms/due/due-work.ts';
 import { attachDevice } from '../../link/in-process.ts';
 import type { StoreDescriptor } from '../../store/protocol.ts';
 import { openStoreClient } from '../../store/store-client.ts';
@@ -15,17 +16,29 @@ export interface HttpWorkerData {
 }
 
 /** What the worker says; a worker that cannot start throws instead. */
-export type FromHttpWorker = { readonly kind: 'ready'; readonly port: number };
-export type ToHttpWorker = { readonly kind: 'close'; readonly graceMs: number };
+export type FromHttpWorker =
+  | { readonly kind: 'ready'; readonly port: number }
+  /** Of the order of 'forget'. */
+  | { readonly kind: 'forgotten' };
+export type ToHttpWorker =
+  | { readonly kind: 'close'; readonly graceMs: number }
+  | { readonly kind: 'forget'; readonly key: DestroyedKey };
 
 if (parentPort === null) throw new Error('http-worker runs as a worker thread');
 const port = parentPort;
 const { attachId, store, thread: options } = workerData as HttpWorkerData;
 const device = await attachDevice(attachId);
 const thread = await openHttpThread(device, openStoreClient(store), options);
-port.once('message', async ({ graceMs }: ToHttpWorker) => {
-  await thread.close(graceMs);
+const say = (message: FromHttpWorker): void => port.postMessage(message);
+port.on('message', async (message: ToHttpWorker) => {
+  if (message.kind === 'forget') {
+    // What cannot be refreshed now is at the next request.
+    await thread.forget(message.key).catch(() => undefined);
+    say({ kind: 'forgotten' });
+    return;
+  }
+  await thread.close(message.graceMs);
   await device.close();
   port.close();
 });
-port.postMessage({ kind: 'ready', port: thread.port } satisfies FromHttpWorker);
+say({ kind: 'ready', port: thread.port });

@@ -3,6 +3,7 @@
  * `strongroom stop`, or when the process that started it over an IPC channel is gone.
  */
 import { loadAddon } from '../../native/load.ts';
+import { isObject } from '../../values/unknown.ts';
 import type { CommandLine } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { parseServeOptions, SERVE_HELP } from './options.ts';
@@ -42,6 +43,13 @@ async function serve(argv: readonly string[]): Promise<void> {
   process.stdout.write(`${readyLine(service.ready)}\n`);
   // A parent that opened a channel reads the credentials there, and takes this process along when it goes.
   process.once('disconnect', () => void service.stop());
+  // The same parent may move the domain clock, also where there is no admin socket.
+  process.on('message', async (message) => {
+    if (!isObject(message) || typeof message.admin !== 'string') return;
+    const reply = await service.admin.answer(message.admin);
+    if (process.connected)
+      process.send?.({ id: message.id, reply }, undefined, undefined, () => undefined);
+  });
   if (process.connected) process.send?.(service.ready, undefined, undefined, () => undefined);
   else if (process.send !== undefined) void service.stop();
   await service.ended;

@@ -2,18 +2,21 @@
  * The running service: a foundation, the HTTP threads over it, and the admin socket beside it.
  */
 import { existsSync } from 'node:fs';
-import { AdminServer } from '../../admin/admin-server.ts';
-import { statusCommand, stopCommand } from '../../admin/commands.ts';
+import { AdminPlane, AdminServer } from '../../admin/admin-server.ts';
+import { clockCommand, statusCommand, stopCommand } from '../../admin/commands.ts';
 import type { Device } from '../../hsm/index.ts';
 import { probeBind } from '../../http/bind.ts';
 import { deviceMemory } from '../../link/in-process.ts';
 import { dataDirectory } from '../../server/data-directory.ts';
+import { ClockControl, openDomainClock } from '../../server/domain-clock.ts';
+import { dueFailureText, openDueWork } from '../../server/due-work.ts';
 import {
   type DataOptions,
   type Foundation,
   openEphemeral,
   openKept,
 } from '../../server/foundation.ts';
+import { openRegions } from '../../server/kms.ts';
 import { endpointHost } from '../../server/tls/names.ts';
 import { withProgress } from '../progress.ts';
 import { announce } from './announce.ts';
@@ -28,6 +31,8 @@ export interface Service {
   readonly port: number;
   readonly endpoint: string;
   readonly device: Device;
+  /** What its operator may ask and order. */
+  readonly admin: AdminPlane;
   /** What whoever started it has to know. */
   readonly ready: ReadyInfo;
   /** Resolves once everything is closed; the first call begins it. */
@@ -81,17 +86,38 @@ async function assemble(options: ServeOptions, parts: AsyncDisposableStack) {
     if (error !== undefined) process.stderr.write(`the store writer ended: ${error.message}\n`);
     requestStop();
   });
-  const port = await openHttpThreads({
+  const domainClock = openDomainClock(data?.directory.clock);
+  const store = parts.use(foundation.openStore());
+  const dueWork = parts.use(
+    await openDueWork({
+      regions: parts.use(await openRegions({ regions, userPin }, { device, store })),
+      store,
+      domainClock,
+      onDestroyed: (key) => http.forget(key),
+      onFailure: (failure) => void process.stderr.write(`${dueFailureText(failure)}\n`),
+    }),
+  );
+  const http = await openHttpThreads({
     count: options.threads,
     thread: {
       ...{ host, port: options.port, regions, credential, dev, userPin, serverTiming },
       tls: tls?.identity,
+      domainClock: domainClock.shared,
     },
     foundation,
     parts,
     onLost: requestStop,
   });
+  const { port } = http;
   data?.lock.describe({ port });
+  dueWork.start();
+  const clock = new ClockControl({
+    clock: domainClock,
+    file: data?.directory.clock,
+    audit: store,
+    region: regions[0] ?? '',
+    settle: () => dueWork.settle(),
+  });
 
   const { accountId, accessKeyId, secretAccessKey } = credential;
   const about = {
@@ -119,17 +145,22 @@ async function assemble(options: ServeOptions, parts: AsyncDisposableStack) {
       uptimeMs: Date.now() - startedMs,
       device: await device.status(),
       memory: { arena: range(arena), secureHeap: range(secureHeap) },
+      clock: clock.show(),
+      dueWork: dueWork.status(),
     };
   };
-  if (data !== undefined) {
-    const commands = [statusCommand(status), stopCommand(requestStop)];
-    parts.use(await AdminServer.listen({ lock: data.lock, commands }));
-  }
+  const admin = new AdminPlane([
+    statusCommand(status),
+    stopCommand(requestStop),
+    clockCommand(clock),
+  ]);
+  if (data !== undefined) parts.use(await AdminServer.listen({ lock: data.lock, plane: admin }));
   announce(foundation, options, tls?.authority, about.endpoint);
   return {
     port,
     endpoint: about.endpoint,
     device,
+    admin,
     ready: { event: 'ready', ...about, credentials: { accessKeyId, secretAccessKey } } as const,
     stopRequested,
   };

@@ -90,6 +90,16 @@ export class AliasRepository {
     );
   }
 
+  /** The changes that delete the aliases of a key, with the key. */
+  async removedOf({ accountId, keyId, aliases: names }: KmsKey): Promise<Change[]> {
+    const found = await Promise.all(names.map((name) => this.find(accountId, name)));
+    return found.flatMap((alias) =>
+      alias?.targetKeyId === keyId
+        ? [this.#records.remove(recordKey(this.#region, accountId, alias.aliasName), alias.version)]
+        : [],
+    );
+  }
+
   #put(alias: AliasRecord, version: number): Promise<Change> {
     const primaryKey = recordKey(this.#region, alias.accountId, alias.aliasName);
     return this.#records.put(primaryKey, version, encodeAliasRecord(alias));

@@ -46,6 +46,8 @@ export interface KeyRecord {
   readonly createdAtMs: number;
   /** When its material is to be destroyed: domainClock; only in PendingDeletion. */
   readonly deletionAtMs?: number | undefined;
+  /** The device is destroying its material: the deletion cannot be called off any more. */
+  readonly destroying?: true | undefined;
   /** In order of their keys, which are unique. */
   readonly tags: readonly Tag[];
   /** The key policy as it was sent. Absent: the default one. */
@@ -78,9 +80,10 @@ const formatOfSymmetricKeys = 1;
 
 export function encodeKeyRecord(record: KeyRecord): Uint8Array {
   const { accountId, region, keyId, keySpec, keyUsage, origin, keyState } = record;
-  const { description, createdAtMs, deletionAtMs, tags, policy, aliases, materials } = record;
+  const { description, createdAtMs, deletionAtMs, destroying } = record;
+  const { tags, policy, aliases, materials } = record;
   const identity = { accountId, region, keyId, keySpec, keyUsage, origin };
-  const life = { keyState, description, createdAtMs, deletionAtMs };
+  const life = { keyState, description, createdAtMs, deletionAtMs, destroying };
   const fields = { ...identity, ...life, tags, policy, aliases, materials };
   return Buffer.from(JSON.stringify({ format, ...fields }));
 }

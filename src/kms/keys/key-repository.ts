@@ -34,6 +34,11 @@ export class KeyRepository {
     return this.#records.list(recordKey(this.#region, accountId, ''), page);
   }
 
+  /** Keys of all accounts in order of account and id, beginning after `after`: an account id, a slash and a key id. */
+  listAll(page: Page): Promise<KmsKey[]> {
+    return this.#records.list(`${this.#region}/`, page);
+  }
+
   /**
    * Stores a new key, with the audit event of its creation.
    * @throws StoreConflictError if there is one of this id
@@ -45,10 +50,44 @@ export class KeyRepository {
   /**
    * Stores a changed key, with the audit event of the change.
    * @param key as it was read
+   * @param more changes of the same transaction
    * @throws StoreConflictError if it has changed since
    */
-  async update(key: KmsKey, change: KeyChange, audit: string): Promise<void> {
-    await this.#store.commit({ changes: [await this.changed(key, change)], audit });
+  async update(
+    key: KmsKey,
+    change: KeyChange,
+    audit: string,
+    more: readonly (Change | Promise<Change>)[] = [],
+  ): Promise<void> {
+    await this.#store.commit({
+      changes: await Promise.all([this.changed(key, change), ...more]),
+      audit,
+    });
+  }
+
+  /**
+   * Says in a key's record that its material is being destroyed.
+   * @returns the key as it is then
+   * @throws StoreConflictError if it has changed since it was read
+   */
+  async markDestroying(key: KmsKey): Promise<KmsKey> {
+    if (key.destroying) return key;
+    const primaryKey = recordKey(this.#region, key.accountId, key.keyId);
+    const marked = { ...key, destroying: true } as const;
+    const version = key.version + 1;
+    const change = await this.#records.put(primaryKey, version, encodeKeyRecord(marked));
+    await this.#store.commit({ changes: [change] });
+    return { ...marked, version };
+  }
+
+  /** The change that deletes a key's record. */
+  removed({ accountId, keyId, version }: KmsKey): Change {
+    return this.#records.remove(recordKey(this.#region, accountId, keyId), version);
+  }
+
+  /** Lets go of records that were changed or deleted since they were read. @throws StoreUnavailableError */
+  refresh(): Promise<void> {
+    return this.#records.refresh();
   }
 
   /** The change of a key's record, for a transaction over several records. */

@@ -94,7 +94,7 @@ export class RecordTable<T extends object> {
   }
 
   async #load(primaryKey: string): Promise<T | undefined> {
-    await this.#refresh();
+    await this.refresh();
     const kept = this.#kept.get(primaryKey);
     if (kept !== undefined) return kept.value;
     const sequence = this.#sequence;
@@ -130,7 +130,7 @@ export class RecordTable<T extends object> {
   }
 
   /** Drops what has changed up to at least the moment of the call. */
-  async #refresh(): Promise<void> {
+  async refresh(): Promise<void> {
     while (this.#store.sequence() !== this.#sequence) {
       this.#refreshing ??= this.#dropChanged().finally(() => {
         this.#refreshing = undefined;

@@ -1,9 +1,10 @@
 /**
- * ScheduleKeyDeletion: the KMS key cannot be used from now on, and is to be destroyed when the waiting period
- * is over. Nothing destroys it yet: it stays in PendingDeletion, beyond its date too.
+ * ScheduleKeyDeletion: the KMS key cannot be used from now on, and is destroyed when the waiting period is over
+ * (due/delete-key.ts).
  * Source: AWS KMS API Reference, ScheduleKeyDeletion.
  */
 import { kmsException } from '../../api/exceptions.ts';
+import { deletionOf } from '../due/delete-key.ts';
 import { defineOperation, type Operation } from '../operation.ts';
 import { retried } from './change.ts';
 
@@ -25,7 +26,7 @@ export const scheduleKeyDeletion: Operation<'ScheduleKeyDeletion'> = defineOpera
     return days;
   },
   run: (request) =>
-    retried(request, async ({ prepared: days, key, keys, nowMs, commit }) => {
+    retried(request, async ({ prepared: days, key, keys, due, nowMs, commit }) => {
       const keyState = 'PendingDeletion';
       const deletionAtMs = nowMs + days * dayMs;
       const answer = {
@@ -35,7 +36,9 @@ export const scheduleKeyDeletion: Operation<'ScheduleKeyDeletion'> = defineOpera
         PendingWindowInDays: days,
       } as const;
       await commit({ responseElements: answer }, (audit) =>
-        keys.update(key, { keyState, deletionAtMs }, audit),
+        keys.update(key, { keyState, deletionAtMs }, audit, [
+          due.arm(deletionOf(key, deletionAtMs)),
+        ]),
       );
       return answer;
     }),

@@ -7,7 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { adminRequest } from '../../../src/admin/admin-client.ts';
 import { AdminError } from '../../../src/admin/admin-protocol.ts';
-import { AdminServer, type AdminServerOptions } from '../../../src/admin/admin-server.ts';
+import {
+  AdminPlane,
+  AdminServer,
+  type AdminServerOptions,
+} from '../../../src/admin/admin-server.ts';
 import { type AdminCommand, statusCommand, stopCommand } from '../../../src/admin/commands.ts';
 import { LineReader } from '../../../src/admin/line-reader.ts';
 import { lockDataDirectory } from '../../../src/store/data-directory.ts';
@@ -42,14 +46,18 @@ const circular: AdminCommand = {
 };
 
 async function listen(
-  options: Partial<AdminServerOptions> = {},
+  {
+    commands = [echo, slow, broken, circular],
+    commandMs,
+    ...options
+  }: Partial<AdminServerOptions> & { commands?: AdminCommand[]; commandMs?: number } = {},
   directory = join(scratchDirectory(), 'data'),
 ) {
   const lock = lockDataDirectory(directory);
   closers.push(() => lock.release());
   const server = await AdminServer.listen({
     lock,
-    commands: [echo, slow, broken, circular],
+    plane: new AdminPlane(commands, commandMs),
     ...options,
   });
   closers.push(() => server.close());
