@@ -27,8 +27,6 @@ const differences = {
   PutKeyPolicy:
     'checks grammar, length and lock-out, and stores the policy; it is **not enforced**. Whether principals and actions exist is not looked at',
   ReEncrypt: 'opens blobs as Decrypt does',
-  ScheduleKeyDeletion:
-    'the key cannot be used from then on; when its date has come **nothing is destroyed yet**, and it stays in PendingDeletion',
   TagResource: 'tags decide nothing: there are no policies that could ask for them',
 };
 
