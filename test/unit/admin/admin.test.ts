@@ -12,7 +12,12 @@ import {
   AdminServer,
   type AdminServerOptions,
 } from '../../../src/admin/admin-server.ts';
-import { type AdminCommand, statusCommand, stopCommand } from '../../../src/admin/commands.ts';
+import {
+  type AdminCommand,
+  clockCommand,
+  statusCommand,
+  stopCommand,
+} from '../../../src/admin/commands.ts';
 import { LineReader } from '../../../src/admin/line-reader.ts';
 import { lockDataDirectory } from '../../../src/store/data-directory.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
@@ -333,5 +338,55 @@ describe('LineReader', () => {
     expect(reader.push(Buffer.from(`a\n${'x'.repeat(11)}\nb\n`))).toEqual(['a']);
     expect(reader.overflowed).toBe(true);
     expect(reader.push(Buffer.from('c\n'))).toEqual([]);
+  });
+});
+
+describe('clock', () => {
+  const moves: unknown[] = [];
+  const move = (what: string) => async (ms?: number) => {
+    if (ms === 13) throw new RangeError('not back');
+    moves.push([what, ms]);
+    return what;
+  };
+  const clock = clockCommand({
+    show: move('show'),
+    advance: move('advance'),
+    set: move('set'),
+    freeze: move('freeze'),
+    resume: move('resume'),
+  });
+
+  it('shows and moves it', async () => {
+    for (const args of [
+      { action: 'show' },
+      { action: 'advance', ms: 5 },
+      { action: 'set', toMs: 6 },
+      { action: 'freeze' },
+      { action: 'resume' },
+    ])
+      expect(await clock.run(args)).toBe(args.action);
+    expect(moves).toEqual([
+      ['show', undefined],
+      ['advance', 5],
+      ['set', 6],
+      ['freeze', undefined],
+      ['resume', undefined],
+    ]);
+  });
+
+  it.each([
+    [{}, 'action is one of: show, advance, set, freeze, resume'],
+    [{ action: 'back' }, 'action is one of'],
+    [{ action: 'show', ms: 1 }, 'no argument "ms"'],
+    [{ action: 'advance' }, 'ms is a number of milliseconds'],
+    [{ action: 'advance', ms: '1' }, 'ms is a number of milliseconds'],
+    [{ action: 'advance', ms: 1, toMs: 1 }, 'no argument "toMs"'],
+    [{ action: 'set', ms: 1 }, 'no argument "ms"'],
+    [{ action: 'set', toMs: 13 }, 'not back'],
+  ])('refuses %j', async (args, message) => {
+    const refused = Promise.resolve(clock.run(args));
+    await expect(refused).rejects.toThrow(AdminError);
+    await expect(refused).rejects.toMatchObject({ code: 'INVALID_ARGUMENTS' });
+    await expect(refused).rejects.toThrow(message);
   });
 });
