@@ -167,6 +167,67 @@ struct CK_GCM_MESSAGE_PARAMS {
   CK_ULONG ulTagBits;
 };
 
+// CKM_AES_CTR (v3.2 section 6.11).
+struct CK_AES_CTR_PARAMS {
+  CK_ULONG ulCounterBits;
+  CK_BYTE cb[16];
+};
+
+// CKM_AES_CCM (v3.2 section 6.13). ulDataLen: of the plaintext.
+struct CK_CCM_PARAMS {
+  CK_ULONG ulDataLen;
+  CK_BYTE_PTR pNonce;
+  CK_ULONG ulNonceLen;
+  CK_BYTE_PTR pAAD;
+  CK_ULONG ulAADLen;
+  CK_ULONG ulMACLen;
+};
+
+// CKM_AES_CCM, message-based: nonce and MAC travel here, the nonce may be made by the token.
+struct CK_CCM_MESSAGE_PARAMS {
+  CK_ULONG ulDataLen;
+  CK_BYTE_PTR pNonce;
+  CK_ULONG ulNonceLen;
+  CK_ULONG ulNonceFixedBits;
+  CK_GENERATOR_FUNCTION nonceGenerator;
+  CK_BYTE_PTR pMAC;
+  CK_ULONG ulMACLen;
+};
+
+// CKM_CHACHA20 (v3.2 section 6.58).
+struct CK_CHACHA20_PARAMS {
+  CK_BYTE_PTR pBlockCounter;
+  CK_ULONG blockCounterBits;
+  CK_BYTE_PTR pNonce;
+  CK_ULONG ulNonceBits;
+};
+
+// CKM_CHACHA20_POLY1305 (v3.2 section 6.61). ulNonceLen: bits.
+struct CK_SALSA20_CHACHA20_POLY1305_PARAMS {
+  CK_BYTE_PTR pNonce;
+  CK_ULONG ulNonceLen;
+  CK_BYTE_PTR pAAD;
+  CK_ULONG ulAADLen;
+};
+
+// CKM_CHACHA20_POLY1305, message-based.
+struct CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS {
+  CK_BYTE_PTR pNonce;
+  CK_ULONG ulNonceLen;
+  CK_BYTE_PTR pTag;
+};
+
+// CKM_AES_ECB_ENCRYPT_DATA and CKM_AES_CBC_ENCRYPT_DATA (v3.2 section 6.17).
+struct CK_KEY_DERIVATION_STRING_DATA {
+  CK_BYTE_PTR pData;
+  CK_ULONG ulLen;
+};
+struct CK_AES_CBC_ENCRYPT_DATA_PARAMS {
+  CK_BYTE iv[16];
+  CK_BYTE_PTR pData;
+  CK_ULONG length;
+};
+
 // CKM_RSA_PKCS_PSS and CKM_SHA*_RSA_PKCS_PSS (v3.2 section 6.1.10).
 typedef CK_ULONG CK_RSA_PKCS_MGF_TYPE;
 struct CK_RSA_PKCS_PSS_PARAMS {
@@ -183,6 +244,12 @@ struct CK_RSA_PKCS_OAEP_PARAMS {
   CK_RSA_PKCS_OAEP_SOURCE_TYPE source;
   CK_VOID_PTR pSourceData;
   CK_ULONG ulSourceDataLen;
+};
+
+// CKM_RSA_AES_KEY_WRAP (v3.2 section 6.1).
+struct CK_RSA_AES_KEY_WRAP_PARAMS {
+  CK_ULONG ulAESKeyBits;
+  CK_RSA_PKCS_OAEP_PARAMS* pOAEPParams;
 };
 
 // CKM_SP800_108_COUNTER_KDF (v3.2 section 6.42).

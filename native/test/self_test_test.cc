@@ -8,9 +8,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <thread>
 
 #include "test/public_key_support.h"
+#include "token/algorithms/ciphers.h"
 #include "token/algorithms/key_encoding.h"
 #include "token/drbg/drbg.h"
 #include "token/no_wait.h"
@@ -48,6 +50,19 @@ CK_RV sign() {
   return rv != CKR_OK ? rv : algorithms::ecdsa_sign(*key, test::pattern(32), signature);
 }
 
+template <algorithms::Cipher kCipher>
+CK_RV transform() {
+  Buffer iv(kCipher == algorithms::Cipher::kAesEcb ? 0 : 16), data(16);
+  return algorithms::transform(*some_key(), kCipher, algorithms::Direction::kEncrypt, iv, data,
+                               data);
+}
+
+template <algorithms::Aead kAead>
+CK_RV seal() {
+  Buffer iv(12), data(5), tag(16);
+  return algorithms::seal(kAead, *some_key(), iv, {}, data, data, tag);
+}
+
 // An RSA key that no self-test of ours had to do with.
 std::shared_ptr<algorithms::PrivateKey> some_rsa_key() {
   const test::OpenSslKey theirs(
@@ -55,7 +70,7 @@ std::shared_ptr<algorithms::PrivateKey> some_rsa_key() {
   return test::private_key_of(test::openssl_pkcs8(theirs.get()));
 }
 
-const std::array<Use, 20> kUses = {{
+const std::array<Use, 27> kUses = {{
     {"aes-gcm",
      [] {
        Buffer iv(12), data(5), tag(16);
@@ -117,6 +132,21 @@ const std::array<Use, 20> kUses = {{
     {"ecdsa-p384", sign<algorithms::Curve::kP384>},
     {"ecdsa-p521", sign<algorithms::Curve::kP521>},
     {"ecdsa-secp256k1", sign<algorithms::Curve::kSecp256k1>},
+    {"aes-ecb", transform<algorithms::Cipher::kAesEcb>},
+    {"aes-cbc", transform<algorithms::Cipher::kAesCbc>},
+    {"aes-ctr", transform<algorithms::Cipher::kAesCtr>},
+    {"aes-ccm", seal<algorithms::Aead::kAesCcm>},
+    {"aes-cmac",
+     [] {
+       Buffer mac(16);
+       return algorithms::aes_cmac(*some_key(), {}, mac);
+     }},
+    {"aes-kw",
+     [] {
+       Buffer iv(8), data(16), wrapped(24);
+       return algorithms::aes_kw_wrap(*some_key(), iv, data, wrapped);
+     }},
+    {"chacha20-poly1305", seal<algorithms::Aead::kChaCha20Poly1305>},
     {"rsa-pairwise",
      [] {
        std::shared_ptr<algorithms::PrivateKey> key;
@@ -234,7 +264,7 @@ TEST_F(SelfTest, SlowTestsAreNotRunOnNoWaitThreads) {
 }
 
 TEST_F(SelfTest, APairThatDoesNotFitIsNotHandedOut) {
-  for (const Use& use : {kUses[18], kUses[19]})
+  for (const Use& use : std::span(kUses).last<2>())
     EXPECT_EXIT(generate_a_bad_pair(use.name, use), testing::ExitedWithCode(0), "") << use.name;
 }
 

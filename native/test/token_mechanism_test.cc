@@ -29,6 +29,8 @@ TEST_F(TokenMechanismTest, TheTableTellsTheTruth) {
   const CK_OBJECT_HANDLE generic = create_secret(
       session, CKK_GENERIC_SECRET, ByteString(32, 1),
       {CKA_ENCRYPT, CKA_DECRYPT, CKA_WRAP, CKA_UNWRAP, CKA_SIGN, CKA_VERIFY, CKA_DERIVE});
+  const CK_OBJECT_HANDLE chacha20 =
+      create_secret(session, CKK_CHACHA20, ByteString(32, 1), {CKA_ENCRYPT, CKA_DECRYPT});
   const Pair rsa = make_rsa(session);
   const Pair ec = make_p256(session);
   const std::set<CK_MECHANISM_TYPE> pss_mechanisms = {
@@ -59,8 +61,8 @@ TEST_F(TokenMechanismTest, TheTableTellsTheTruth) {
                                {CKF_MESSAGE_ENCRYPT, c().C_MessageEncryptInit},
                                {CKF_MESSAGE_DECRYPT, c().C_MessageDecryptInit}}) {
       bool valid = false;
-      for (CK_OBJECT_HANDLE key :
-           {aes, generic, rsa.public_key, rsa.private_key, ec.public_key, ec.private_key}) {
+      for (CK_OBJECT_HANDLE key : {aes, generic, chacha20, rsa.public_key, rsa.private_key,
+                                   ec.public_key, ec.private_key}) {
         CK_GCM_PARAMS gcm{iv_bytes, 12, 96, nullptr, 0, 128};
         CK_ULONG mac = 20;
         const auto hash = pss_hashes.find(type);
@@ -69,6 +71,17 @@ TEST_F(TokenMechanismTest, TheTableTellsTheTruth) {
         CK_RSA_PKCS_OAEP_PARAMS oaep{CKM_SHA256, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, nullptr, 0};
         CK_MECHANISM mechanism{type, nullptr, 0};
         if (type == CKM_AES_GCM) mechanism = {type, &gcm, sizeof(gcm)};
+        CK_BYTE block[16] = {};
+        CK_AES_CTR_PARAMS ctr{32, {}};
+        CK_CCM_PARAMS ccm{0, iv_bytes, 12, nullptr, 0, 16};
+        CK_CHACHA20_PARAMS stream{block, 32, iv_bytes, 96};
+        CK_SALSA20_CHACHA20_POLY1305_PARAMS sealed{iv_bytes, 96, nullptr, 0};
+        if (type == CKM_AES_CBC || type == CKM_AES_CBC_PAD)
+          mechanism = {type, block, sizeof(block)};
+        if (type == CKM_AES_CTR) mechanism = {type, &ctr, sizeof(ctr)};
+        if (type == CKM_AES_CCM) mechanism = {type, &ccm, sizeof(ccm)};
+        if (type == CKM_CHACHA20) mechanism = {type, &stream, sizeof(stream)};
+        if (type == CKM_CHACHA20_POLY1305) mechanism = {type, &sealed, sizeof(sealed)};
         if (type == CKM_RSA_PKCS_OAEP) mechanism = {type, &oaep, sizeof(oaep)};
         if (pss_mechanisms.contains(type)) mechanism = {type, &pss, sizeof(pss)};
         if (cut_macs.contains(type)) mechanism = {type, &mac, sizeof(mac)};

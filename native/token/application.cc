@@ -6,12 +6,12 @@ namespace strongroom::token {
 
 void Operation::end() {
   kind = Kind::kNone;
+  stream.reset();
   key.reset();
   iv.clear();
   aad.clear();
   awaits_login = false;
   in_parts = false;
-  wipe(parts.data(), parts.size());
   parts.clear();
   digest.reset();
   found.clear();
@@ -19,7 +19,6 @@ void Operation::end() {
   // A rare large operation does not keep its room for ever.
   constexpr std::size_t kKept = 65536;
   if (aad.capacity() > kKept) aad.shrink_to_fit();
-  if (parts.capacity() > kKept) parts.shrink_to_fit();
   if (found.capacity() > kKept) found.shrink_to_fit();
 }
 

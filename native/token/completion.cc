@@ -45,8 +45,8 @@ void default_usage(CK_OBJECT_CLASS object_class, AttributeSet* set) {
   const bool named = std::any_of(std::begin(kUsageAttributes), std::end(kUsageAttributes),
                                  [&](CK_ATTRIBUTE_TYPE type) { return set->has(type); });
   const CK_KEY_TYPE type = *set->number(CKA_KEY_TYPE);
-  const bool encrypts = type == CKK_AES || type == CKK_RSA;
-  const bool signs = type != CKK_AES;
+  const bool encrypts = type == CKK_AES || type == CKK_CHACHA20 || type == CKK_RSA;
+  const bool signs = type != CKK_AES && type != CKK_CHACHA20;
   for (const CK_ATTRIBUTE_TYPE use : kUsageAttributes) {
     if (!(attribute_row(use)->classes & class_mask(object_class))) continue;
     const bool made_for = (encrypts && (use == CKA_ENCRYPT || use == CKA_DECRYPT)) ||

@@ -19,6 +19,11 @@ constexpr std::size_t kRsaMax = 4096;
 constexpr std::size_t kEcMin = 256;
 constexpr std::size_t kEcMax = 521;
 
+constexpr std::size_t kChaCha20Key = 32;
+
+constexpr CK_FLAGS kEncrypts = CKF_ENCRYPT | CKF_DECRYPT;
+constexpr CK_FLAGS kWraps = CKF_WRAP | CKF_UNWRAP;
+constexpr CK_FLAGS kEncryptsMessages = CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT;
 constexpr CK_FLAGS kSigns = CKF_SIGN | CKF_VERIFY;
 // Prime fields, curves by object identifier, points uncompressed.
 constexpr CK_FLAGS kCurves = CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS;
@@ -37,6 +42,18 @@ constexpr MechanismRow hmac(CK_MECHANISM_TYPE type, Family family, Hash hash, Ke
 
 constexpr MechanismRow digest(CK_MECHANISM_TYPE type, Hash hash) {
   return {type, {0, 0, CKF_DIGEST}, Family::kDigest, hash, 0, 0, 0};
+}
+
+constexpr MechanismRow aes(CK_MECHANISM_TYPE type, CK_FLAGS flags, Family family) {
+  return {type, {kAesMin, kAesMax, flags}, family, {}, kAesKeys, kAesMin, kAesMax};
+}
+constexpr MechanismRow chacha20(CK_MECHANISM_TYPE type, CK_FLAGS flags, Family family) {
+  return {type,        {kChaCha20Key, kChaCha20Key, flags}, family, {}, kChaCha20Keys, kChaCha20Key,
+          kChaCha20Key};
+}
+
+constexpr MechanismRow secret_generation(CK_MECHANISM_TYPE type, CK_ULONG min, CK_ULONG max) {
+  return {type, {min, max, CKF_GENERATE}, Family::kKeyGeneration, {}, 0, 0, 0};
 }
 
 // Ascending by type. Generic secret generation counts bits (6.8.4), as RSA and EC do; everything
@@ -77,13 +94,7 @@ constexpr MechanismRow kRows[] = {
     digest(CKM_SHA512, kSha512),
     hmac(CKM_SHA512_HMAC, Family::kHmac, kSha512, kSha512HmacKeys),
     hmac(CKM_SHA512_HMAC_GENERAL, Family::kHmacGeneral, kSha512, kSha512HmacKeys),
-    {CKM_GENERIC_SECRET_KEY_GEN,
-     {8, 8 * kSecretKeyBytesMax, CKF_GENERATE},
-     Family::kKeyGeneration,
-     {},
-     0,
-     0,
-     0},
+    secret_generation(CKM_GENERIC_SECRET_KEY_GEN, 8, 8 * kSecretKeyBytesMax),
     {CKM_SP800_108_COUNTER_KDF,
      {1, kMac, CKF_DERIVE},
      Family::kCounterKdf,
@@ -104,23 +115,17 @@ constexpr MechanismRow kRows[] = {
     ecdsa(CKM_ECDSA_SHA256, kSha256),
     ecdsa(CKM_ECDSA_SHA384, kSha384),
     ecdsa(CKM_ECDSA_SHA512, kSha512),
-    {CKM_AES_KEY_GEN, {kAesMin, kAesMax, CKF_GENERATE}, Family::kKeyGeneration, {}, 0, 0, 0},
-    {CKM_AES_GCM,
-     {kAesMin, kAesMax,
-      CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP | CKF_MESSAGE_ENCRYPT |
-          CKF_MESSAGE_DECRYPT},
-     Family::kGcm,
-     {},
-     kAesKeys,
-     kAesMin,
-     kAesMax},
-    {CKM_AES_KEY_WRAP_KWP,
-     {kAesMin, kAesMax, CKF_WRAP | CKF_UNWRAP},
-     Family::kKeyWrap,
-     {},
-     kAesKeys,
-     kAesMin,
-     kAesMax},
+    secret_generation(CKM_AES_KEY_GEN, kAesMin, kAesMax),
+    aes(CKM_AES_ECB, kEncrypts, Family::kEcb),
+    aes(CKM_AES_CBC, kEncrypts, Family::kCbc),
+    aes(CKM_AES_CBC_PAD, kEncrypts, Family::kCbcPad),
+    aes(CKM_AES_CTR, kEncrypts, Family::kCtr),
+    aes(CKM_AES_GCM, kEncrypts | kWraps | kEncryptsMessages, Family::kGcm),
+    aes(CKM_AES_CCM, kEncrypts, Family::kCcm),
+    secret_generation(CKM_CHACHA20_KEY_GEN, kChaCha20Key, kChaCha20Key),
+    chacha20(CKM_CHACHA20, kEncrypts, Family::kChaCha20),
+    aes(CKM_AES_KEY_WRAP_KWP, kWraps, Family::kKeyWrap),
+    chacha20(CKM_CHACHA20_POLY1305, kEncrypts, Family::kChaCha20Poly1305),
     {CKM_STRONGROOM_DERIVE_AES_GCM,
      {kSealMin, kSealMax, CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT},
      Family::kSeal,
@@ -154,6 +159,8 @@ std::uint32_t mask_of(CK_KEY_TYPE type) {
       return kRsaKeys;
     case CKK_EC:
       return kEcKeys;
+    case CKK_CHACHA20:
+      return kChaCha20Keys;
     default:
       return 0;
   }

@@ -13,7 +13,14 @@ namespace strongroom::token {
 enum class Family : std::uint8_t {
   kKeyGeneration,
   kKeyPairGeneration,
+  kEcb,
+  kCbc,
+  kCbcPad,
+  kCtr,
   kGcm,
+  kCcm,
+  kChaCha20,
+  kChaCha20Poly1305,
   kKeyWrap,
   kHmac,
   kHmacGeneral,
@@ -36,6 +43,7 @@ enum KeyTypeMask : std::uint32_t {
   kSha512HmacKeys = 64,
   kRsaKeys = 128,
   kEcKeys = 256,
+  kChaCha20Keys = 512,
 };
 
 struct MechanismRow {

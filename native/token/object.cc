@@ -80,6 +80,7 @@ bool key_type_known(CK_OBJECT_CLASS object_class, CK_KEY_TYPE type) {
     case CKK_EC:
       return pair;
     case CKK_AES:
+    case CKK_CHACHA20:
     case CKK_GENERIC_SECRET:
     case CKK_SHA_1_HMAC:
     case CKK_SHA224_HMAC:
@@ -94,6 +95,7 @@ bool key_type_known(CK_OBJECT_CLASS object_class, CK_KEY_TYPE type) {
 
 bool key_length_valid(CK_KEY_TYPE type, std::size_t length) {
   if (type == CKK_AES) return length == 16 || length == 24 || length == 32;
+  if (type == CKK_CHACHA20) return length == 32;
   return length >= 1 && length <= kSecretKeyBytesMax;
 }
 

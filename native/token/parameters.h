@@ -2,7 +2,10 @@
 // structures once.
 #pragma once
 
+#include <array>
+
 #include "token/algorithms/asymmetric.h"
+#include "token/algorithms/ciphers.h"
 
 namespace strongroom::token {
 
@@ -11,11 +14,15 @@ struct SignatureParameters {
   algorithms::Pss pss{};
 };
 
-// Views into the caller's parameter, or into what an Operation keeps of it.
+// Its views are into the caller's parameter, or into what an Operation keeps of it.
 struct CipherParameters {
-  Bytes iv;                   // GCM
-  Bytes aad;                  // GCM
-  std::size_t tag_bytes = 0;  // GCM
+  Bytes iv;                   // AEAD: IV or nonce; key wrap: initial value
+  Bytes aad;                  // AEAD: additional data; OAEP: label
+  std::size_t tag_bytes = 0;  // AEAD
+  std::array<std::uint8_t, algorithms::kBlockBytes>
+      block;                     // CBC: IV; CTR, ChaCha20: first counter block
+  std::uint64_t length_max = 0;  // CTR, ChaCha20: bytes until the counter is used up
+  std::uint64_t length = 0;      // CCM: bytes of plaintext
   algorithms::Oaep oaep{};
 };
 

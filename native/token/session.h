@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "token/algorithms/digest_state.h"
+#include "token/cipher_stream.h"
 #include "token/mechanisms.h"
 #include "token/no_wait.h"
 #include "token/parameters.h"
 #include "token/spin_lock.h"
+#include "token/wiped_buffer.h"
 
 namespace strongroom::token {
 
@@ -39,11 +41,12 @@ struct Operation {
   std::uint32_t login = 0;    // ApplicationSlot::login() at Init; compared where the key is private
   bool awaits_login = false;  // CKA_ALWAYS_AUTHENTICATE, and no context-specific login yet
   SignatureParameters signature;
-  CipherParameters cipher;  // its bytes are in the next two
+  CipherParameters cipher;  // iv and aad are views of the next two
   std::vector<std::uint8_t> iv;
-  std::vector<std::uint8_t> aad;                    // GCM: additional data; OAEP: label
+  std::vector<std::uint8_t> aad;
   bool in_parts = false;                            // an Update has been called
-  std::vector<std::uint8_t> parts;                  // kSign, kVerify: what the Updates brought
+  std::unique_ptr<CipherStream> stream;             // kEncrypt, kDecrypt, once in_parts
+  WipedBuffer parts;                                // kSign, kVerify: what the Updates brought
   std::unique_ptr<algorithms::DigestState> digest;  // kDigest
   std::vector<CK_OBJECT_HANDLE> found;              // kFind
   std::size_t next = 0;                             // kFind

@@ -15,7 +15,7 @@
 #include <array>
 #include <cstring>
 
-#include "token/algorithms/gcm_context.h"
+#include "token/algorithms/aead_context.h"
 #include "token/algorithms/unchecked.h"
 #include "token/drbg/drbg.h"
 #include "token/per_thread.h"
@@ -60,10 +60,9 @@ Scratch* scratch() {
 
 bool set_key(Scratch& own, const std::uint8_t* key) {
   if (own.gcm == nullptr) {
-    if (library() == nullptr) return false;
-    own.gcm = EVP_CIPHER_CTX_new();
-    return own.gcm != nullptr &&
-           EVP_CipherInit_ex2(own.gcm, library()->gcm[2], key, nullptr, 1, nullptr) == 1;
+    EVP_CIPHER* const cipher = cipher_for(CipherMode::kAesGcm, unchecked::kSha256Bytes);
+    own.gcm = cipher != nullptr ? EVP_CIPHER_CTX_new() : nullptr;
+    return own.gcm != nullptr && EVP_CipherInit_ex2(own.gcm, cipher, key, nullptr, 1, nullptr) == 1;
   }
   return EVP_CipherInit_ex2(own.gcm, nullptr, key, nullptr, 1, nullptr) == 1;
 }
@@ -130,7 +129,7 @@ CK_RV derive_seal(Key& key, Bytes random, Bytes aad, Bytes plaintext, MutableByt
   CK_RV rv = make_nonce(key, *own, random, aad, plaintext, nonce);
   if (rv == CKR_OK) rv = use_message_key(key, *own, nonce);
   if (rv == CKR_OK &&
-      !gcm_seal(own->gcm, nonce.subspan(kContextBytes), aad, plaintext, ciphertext, tag))
+      !aead_seal(own->gcm, nonce.subspan(kContextBytes), aad, plaintext, ciphertext, tag))
     rv = CKR_FUNCTION_FAILED;
   forget_key(*own);
   if (rv != CKR_OK) wipe(ciphertext.data(), ciphertext.size());
@@ -148,10 +147,10 @@ CK_RV derive_open(Key& key, Bytes nonce, Bytes aad, Bytes ciphertext, Bytes tag,
   if (own == nullptr) return CKR_HOST_MEMORY;
   CK_RV rv = use_message_key(key, *own, nonce);
   if (rv == CKR_OK) {
-    const GcmOpened opened =
-        gcm_open(own->gcm, nonce.subspan(kContextBytes), aad, ciphertext, tag, plaintext);
-    if (opened == GcmOpened::kForged) rv = CKR_ENCRYPTED_DATA_INVALID;
-    if (opened == GcmOpened::kFailed) rv = CKR_FUNCTION_FAILED;
+    const AeadOpened opened =
+        aead_open(own->gcm, nonce.subspan(kContextBytes), aad, ciphertext, tag, plaintext);
+    if (opened == AeadOpened::kForged) rv = CKR_ENCRYPTED_DATA_INVALID;
+    if (opened == AeadOpened::kFailed) rv = CKR_FUNCTION_FAILED;
   }
   forget_key(*own);
   return rv;

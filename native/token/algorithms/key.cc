@@ -29,23 +29,43 @@ Lease::Lease(Key& key) : key_(static_cast<KeyWithContexts&>(key)) {
   contexts_ = mine;
 }
 
-Contexts::~Contexts() { discard_gcm(); }
-
-void Contexts::discard_gcm() {
-  EVP_CIPHER_CTX_free(gcm_);
-  gcm_ = nullptr;
+Contexts::~Contexts() {
+  for (EVP_CIPHER_CTX* context : ciphers_) EVP_CIPHER_CTX_free(context);
 }
 
-EVP_CIPHER_CTX* Contexts::gcm(Bytes key) {
-  if (gcm_ != nullptr) return gcm_;
-  const Library* const algorithms = library();
-  if (algorithms == nullptr) return nullptr;
-  EVP_CIPHER* const cipher = for_key_length(algorithms->gcm, key.size());
-  if (cipher == nullptr) return nullptr;
-  gcm_ = EVP_CIPHER_CTX_new();
-  if (gcm_ != nullptr && EVP_CipherInit_ex2(gcm_, cipher, key.data(), nullptr, 1, nullptr) != 1)
-    discard_gcm();
-  return gcm_;
+void Contexts::discard(Keyed which) {
+  EVP_CIPHER_CTX*& mine = ciphers_[static_cast<std::size_t>(which)];
+  EVP_CIPHER_CTX_free(mine);
+  mine = nullptr;
+}
+
+EVP_CIPHER_CTX* new_context(Keyed which, Bytes key) {
+  struct Row {
+    CipherMode mode;
+    int encrypts;
+  };
+  static constexpr std::array<Row, static_cast<std::size_t>(Keyed::kCount)> kRows = {{
+      {CipherMode::kAesGcm, 1},
+      {CipherMode::kAesCcm, 1},
+      {CipherMode::kAesCcm, 0},
+      {CipherMode::kAesEcb, 1},
+      {CipherMode::kAesEcb, 0},
+      {CipherMode::kAesCbc, 1},
+      {CipherMode::kAesCbc, 0},
+      {CipherMode::kAesCtr, 1},
+      {CipherMode::kChaCha20, 1},
+      {CipherMode::kChaCha20Poly1305, 1},
+  }};
+  const Row& row = kRows[static_cast<std::size_t>(which)];
+  EVP_CIPHER* const cipher = cipher_for(row.mode, key.size());
+  EVP_CIPHER_CTX* const context = cipher != nullptr ? EVP_CIPHER_CTX_new() : nullptr;
+  if (context == nullptr) return nullptr;
+  if (EVP_CipherInit_ex2(context, cipher, key.data(), nullptr, row.encrypts, nullptr) == 1 &&
+      EVP_CIPHER_CTX_set_padding(context, 0) == 1)
+    return context;
+  EVP_CIPHER_CTX_free(context);
+  ERR_clear_error();
+  return nullptr;
 }
 
 }  // namespace strongroom::algorithms

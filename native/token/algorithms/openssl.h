@@ -16,10 +16,24 @@
 
 namespace strongroom::algorithms {
 
+// Ciphers as OpenSSL has them.
+enum class CipherMode : unsigned char {
+  kAesEcb,
+  kAesCbc,
+  kAesCtr,
+  kAesGcm,
+  kAesCcm,
+  kAesKw,
+  kAesKwp,
+  kChaCha20,
+  kChaCha20Poly1305,
+  kCount
+};
+
 struct Library {
   OSSL_LIB_CTX* context;
-  std::array<EVP_CIPHER*, 3> gcm;  // AES-128, -192, -256
-  std::array<EVP_CIPHER*, 3> kwp;
+  // By CipherMode; AES-128, -192, -256, and for ChaCha20 the last alone.
+  std::array<std::array<EVP_CIPHER*, 3>, static_cast<std::size_t>(CipherMode::kCount)> ciphers;
   std::array<EVP_MD*, kHashCount> hashes;  // by Hash
   EVP_KDF* pbkdf2;
   EVP_RAND* ctr_drbg;
@@ -34,8 +48,8 @@ const Library* library();
 // OpenSSL's name of a hash.
 const char* name_of(Hash hash);
 
-// The AES cipher of a family for a key of 16, 24 or 32 bytes; null for any other length.
-EVP_CIPHER* for_key_length(const std::array<EVP_CIPHER*, 3>& family, std::size_t key_length);
+// The cipher for a key of this many bytes; null: it takes no such key, or there is no library.
+EVP_CIPHER* cipher_for(CipherMode mode, std::size_t key_length);
 
 // A null pointer means "argument not given" to EVP, also where the length is zero.
 inline const unsigned char* given(const unsigned char* data) {

@@ -6,15 +6,32 @@
 #include <initializer_list>
 
 #include "token/algorithms/asymmetric.h"
+#include "token/algorithms/ciphers.h"
 
 namespace strongroom::algorithms::unchecked {
 
 inline constexpr std::size_t kSha256Bytes = 32;
 inline constexpr std::size_t kSealRandomBytes = 32;
+inline constexpr std::size_t kChaCha20NonceBytes = 12;
+inline constexpr std::size_t kPoly1305TagBytes = 16;
 
 CK_RV aes_gcm_seal(Key&, Bytes iv, Bytes aad, Bytes plaintext, MutableBytes ciphertext,
                    MutableBytes tag);
 CK_RV aes_gcm_open(Key&, Bytes iv, Bytes aad, Bytes ciphertext, Bytes tag, MutableBytes plaintext);
+CK_RV aes_ccm_seal(Key&, Bytes iv, Bytes aad, Bytes plaintext, MutableBytes ciphertext,
+                   MutableBytes tag);
+CK_RV aes_ccm_open(Key&, Bytes iv, Bytes aad, Bytes ciphertext, Bytes tag, MutableBytes plaintext);
+CK_RV chacha20_poly1305_seal(Key&, Bytes iv, Bytes aad, Bytes plaintext, MutableBytes ciphertext,
+                             MutableBytes tag);
+CK_RV chacha20_poly1305_open(Key&, Bytes iv, Bytes aad, Bytes ciphertext, Bytes tag,
+                             MutableBytes plaintext);
+CK_RV seal(Aead, Key&, Bytes iv, Bytes aad, Bytes plaintext, MutableBytes ciphertext,
+           MutableBytes tag);
+CK_RV open(Aead, Key&, Bytes iv, Bytes aad, Bytes ciphertext, Bytes tag, MutableBytes plaintext);
+CK_RV transform(Key&, Cipher, Direction, Bytes iv, Bytes in, MutableBytes out);
+CK_RV aes_cmac(Key&, Bytes data, MutableBytes mac);
+CK_RV aes_kw_wrap(Key&, Bytes iv, Bytes input, MutableBytes wrapped);
+CK_RV aes_kw_unwrap(Key&, Bytes iv, Bytes wrapped, MutableBytes output);
 CK_RV aes_kwp_wrap(Key&, Bytes input, MutableBytes wrapped);
 CK_RV aes_kwp_unwrap(Key&, Bytes wrapped, MutableBytes output, std::size_t* length);
 CK_RV hmac_sha256(Key&, std::initializer_list<Bytes> pieces, MutableBytes mac);

@@ -10,12 +10,25 @@ namespace {
 constexpr CK_ULONG kKdfFieldsMax = 64;
 constexpr std::size_t kPrfBytes = 32;  // HMAC-SHA-256
 
-// CKA_VALUE_LEN of the key to be made. CKR_TEMPLATE_INCOMPLETE, CKR_ATTRIBUTE_VALUE_INVALID.
+CK_KEY_TYPE generated_type(CK_MECHANISM_TYPE generation) {
+  switch (generation) {
+    case CKM_AES_KEY_GEN:
+      return CKK_AES;
+    case CKM_CHACHA20_KEY_GEN:
+      return CKK_CHACHA20;
+    default:
+      return CKK_GENERIC_SECRET;
+  }
+}
+
+// CKA_VALUE_LEN of the key to be made; of ChaCha20 there is but one length.
+// CKR_TEMPLATE_INCOMPLETE, CKR_ATTRIBUTE_VALUE_INVALID.
 CK_RV wanted_length(const AttributeSet& attributes, std::size_t* length) {
-  const auto named = attributes.number(CKA_VALUE_LEN);
+  const CK_KEY_TYPE type = *attributes.number(CKA_KEY_TYPE);
+  auto named = attributes.number(CKA_VALUE_LEN);
+  if (!named && type == CKK_CHACHA20) named = 32;
   if (!named) return CKR_TEMPLATE_INCOMPLETE;
-  if (!key_length_valid(*attributes.number(CKA_KEY_TYPE), *named))
-    return CKR_ATTRIBUTE_VALUE_INVALID;
+  if (!key_length_valid(type, *named)) return CKR_ATTRIBUTE_VALUE_INVALID;
   *length = *named;
   return CKR_OK;
 }
@@ -115,7 +128,7 @@ CK_RV generate_key(Session& session, const CK_MECHANISM* mechanism, const CK_ATT
       .origin = kGenerate,
       .mechanism = copy.mechanism,
       .object_class = CKO_SECRET_KEY,
-      .key_type = copy.mechanism == CKM_AES_KEY_GEN ? CKK_AES : CKK_GENERIC_SECRET,
+      .key_type = generated_type(copy.mechanism),
   };
   AttributeSet complete;
   if (const CK_RV rv = complete_template(named.attributes, making, &complete); rv != CKR_OK)

@@ -16,7 +16,8 @@ CK_RV read(const CK_MECHANISM& mechanism, CipherParameters* out) {
                             (parameters.source == 0 && parameters.ulSourceDataLen == 0);
   if (!hash || !mgf1 || !source_valid || !readable(label, parameters.ulSourceDataLen))
     return CKR_MECHANISM_PARAM_INVALID;
-  out->oaep = {*hash, *mgf1, {label, parameters.ulSourceDataLen}};
+  out->oaep = {*hash, *mgf1, {}};
+  out->aad = {label, parameters.ulSourceDataLen};
   return CKR_OK;
 }
 
@@ -27,19 +28,16 @@ std::size_t length_max(const Ciphering& what) {
   return modulus_length(what) - 2 * algorithms::hash_length(what.parameters.oaep.hash) - 2;
 }
 
+algorithms::Oaep oaep_of(const Ciphering& what) {
+  return {what.parameters.oaep.hash, what.parameters.oaep.mgf1, what.parameters.aad};
+}
+
 CK_RV encrypt(const Ciphering& what, Bytes data, CK_BYTE* out, CK_ULONG* out_len) {
+  if (out && data.size() > length_max(what)) return CKR_DATA_LEN_RANGE;
   const std::size_t needed = modulus_length(what);
-  const CK_ULONG room = *out_len;
-  if (!out || room < needed) {
-    *out_len = needed;
-    return out ? CKR_BUFFER_TOO_SMALL : CKR_OK;
-  }
-  if (data.size() > length_max(what)) return CKR_DATA_LEN_RANGE;
-  if (overlap_unevenly(data.data(), data.size(), out, needed)) return CKR_ARGUMENTS_BAD;
-  const CK_RV rv =
-      algorithms::rsa_oaep_encrypt(*what.key.public_key, what.parameters.oaep, data, {out, needed});
-  if (rv == CKR_OK) *out_len = needed;
-  return rv;
+  return run_to(needed, data, out, out_len, [&] {
+    return algorithms::rsa_oaep_encrypt(*what.key.public_key, oaep_of(what), data, {out, needed});
+  });
 }
 
 // How long the plaintext is shows only when it is there, so a length query answers what is enough
@@ -53,7 +51,7 @@ CK_RV decrypt(const Ciphering& what, Bytes data, CK_BYTE* out, CK_ULONG* out_len
   Secret plaintext(modulus_length(what));
   if (!plaintext) return CKR_DEVICE_MEMORY;
   std::size_t length = 0;
-  const CK_RV rv = algorithms::rsa_oaep_decrypt(*what.key.private_key, what.parameters.oaep, data,
+  const CK_RV rv = algorithms::rsa_oaep_decrypt(*what.key.private_key, oaep_of(what), data,
                                                 plaintext.mutable_bytes(), &length);
   if (rv != CKR_OK) return rv;
   const CK_ULONG room = *out_len;

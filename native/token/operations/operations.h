@@ -8,11 +8,19 @@
 
 namespace strongroom::token::operations {
 
-// encryption.cc (5.8, 5.10), single part.
+// encryption.cc (5.8, 5.10).
 CK_RV encrypt_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
 CK_RV encrypt(Session&, const CK_BYTE* data, CK_ULONG data_len, CK_BYTE* out, CK_ULONG* out_len);
 CK_RV decrypt_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
 CK_RV decrypt(Session&, const CK_BYTE* data, CK_ULONG data_len, CK_BYTE* out, CK_ULONG* out_len);
+// In parts. Ciphertext is given out as it is made, plaintext of an authenticated message once its
+// tag was checked.
+CK_RV encrypt_update(Session&, const CK_BYTE* part, CK_ULONG part_len, CK_BYTE* out,
+                     CK_ULONG* out_len);
+CK_RV encrypt_final(Session&, CK_BYTE* out, CK_ULONG* out_len);
+CK_RV decrypt_update(Session&, const CK_BYTE* part, CK_ULONG part_len, CK_BYTE* out,
+                     CK_ULONG* out_len);
+CK_RV decrypt_final(Session&, CK_BYTE* out, CK_ULONG* out_len);
 // Init and single part in one, leaving no operation active: SR_Encrypt, SR_Decrypt.
 CK_RV encrypt_once(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE, const CK_BYTE* data,
                    CK_ULONG data_len, CK_BYTE* out, CK_ULONG* out_len);

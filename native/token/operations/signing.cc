@@ -1,7 +1,5 @@
 // signing.cc: C_SignInit, C_Sign, C_SignUpdate, C_SignFinal and the same for Verify, whatever the
 // mechanism.
-#include <new>
-
 #include "token/operations/signatures.h"
 
 namespace strongroom::token::operations {
@@ -95,12 +93,8 @@ CK_RV gather(Session& session, Kind kind, const CK_BYTE* part, CK_ULONG part_len
     rv = CKR_ARGUMENTS_BAD;
   } else if (part_len > kInputBytesMax - operation.parts.size()) {
     rv = CKR_DATA_LEN_RANGE;
-  } else {
-    try {
-      operation.parts.insert(operation.parts.end(), part, part + part_len);
-    } catch (const std::bad_alloc&) {
-      rv = CKR_HOST_MEMORY;
-    }
+  } else if (!operation.parts.append({part, part_len})) {
+    rv = CKR_HOST_MEMORY;
   }
   if (rv != CKR_OK) operation.end();
   return rv;
@@ -133,7 +127,7 @@ CK_RV sign_final(Session& session, CK_BYTE* signature, CK_ULONG* signature_len) 
   if (!lock) return OperationLock::refusal();
   if (const CK_RV rv = active(session, Kind::kSign); rv != CKR_OK) return rv;
   Operation& operation = session.operation;
-  return make_and_end(operation, operation.parts.data(), operation.parts.size(), signature,
+  return make_and_end(operation, operation.parts.bytes().data(), operation.parts.size(), signature,
                       signature_len);
 }
 
@@ -154,7 +148,7 @@ CK_RV verify_final(Session& session, const CK_BYTE* signature, CK_ULONG signatur
   if (!lock) return OperationLock::refusal();
   if (const CK_RV rv = active(session, Kind::kVerify); rv != CKR_OK) return rv;
   Operation& operation = session.operation;
-  return check_and_end(operation, operation.parts.data(), operation.parts.size(), signature,
+  return check_and_end(operation, operation.parts.bytes().data(), operation.parts.size(), signature,
                        signature_len);
 }
 

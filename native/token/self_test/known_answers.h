@@ -23,5 +23,12 @@ bool ecdsa_p256(bool corrupt);
 bool ecdsa_p384(bool corrupt);
 bool ecdsa_p521(bool corrupt);
 bool ecdsa_secp256k1(bool corrupt);
+bool aes_ecb(bool corrupt);
+bool aes_cbc(bool corrupt);
+bool aes_ctr(bool corrupt);
+bool aes_ccm(bool corrupt);
+bool aes_cmac(bool corrupt);
+bool aes_kw(bool corrupt);
+bool chacha20_poly1305(bool corrupt);
 
 }  // namespace strongroom::self_test::known_answers

@@ -49,6 +49,14 @@ constexpr std::array<Row, kTestCount> kTests = {{
     {"ecdsa-p521", "FIPS 186-5 6.4; vector: RFC 6979 A.2.7", known_answers::ecdsa_p521, true},
     {"ecdsa-secp256k1", "FIPS 186-5 6.4, SEC 2; vector: RFC 6979 with key 1, widely published",
      known_answers::ecdsa_secp256k1, true},
+    {"aes-ecb", "SP 800-38A 6.1; vector: FIPS 197 C.3", known_answers::aes_ecb},
+    {"aes-cbc", "SP 800-38A 6.2; vector: SP 800-38A F.2.5", known_answers::aes_cbc},
+    {"aes-ctr", "SP 800-38A 6.5; vector: SP 800-38A F.5.5", known_answers::aes_ctr},
+    {"aes-ccm", "SP 800-38C; vector: SP 800-38C C.2", known_answers::aes_ccm},
+    {"aes-cmac", "SP 800-38B; vectors: RFC 4493 section 4", known_answers::aes_cmac},
+    {"aes-kw", "SP 800-38F 6.2; vector: RFC 3394 section 4.6", known_answers::aes_kw},
+    {"chacha20-poly1305", "RFC 8439; vector: RFC 8439 section 2.8.2",
+     known_answers::chacha20_poly1305},
     {"integrity", "FIPS 140-3 7.10.2; HMAC-SHA-256 of the module file", nullptr},
     {"entropy", "SP 800-90B 4.4: repetition count, adaptive proportion", nullptr},
     {"rsa-pairwise", "FIPS 140-3 IG 10.3.A: signature by each new key pair", nullptr},
@@ -56,19 +64,19 @@ constexpr std::array<Row, kTestCount> kTests = {{
 }};
 static_assert(kTests.back().name != nullptr, "a row for every test");
 
-static_assert(kTestCount <= 32, "a test is a bit of a word");
+static_assert(kTestCount <= 64, "a test is a bit of a word");
 
 enum class Result : unsigned char { kNotRun, kPassed, kFailed };
 
-constexpr std::uint32_t bit(Test test) {
-  return std::uint32_t{1} << static_cast<std::size_t>(test);
+constexpr std::uint64_t bit(Test test) {
+  return std::uint64_t{1} << static_cast<std::size_t>(test);
 }
 constexpr std::size_t index(Test test) { return static_cast<std::size_t>(test); }
 
 // Bits of the tests whose algorithm may be used. All zero in the error state, so that require needs
 // one load.
-std::atomic<std::uint32_t> usable{0};
-std::atomic<std::uint32_t> faults{0};
+std::atomic<std::uint64_t> usable{0};
+std::atomic<std::uint64_t> faults{0};
 std::atomic<bool> error_state{false};
 std::atomic<const char*> first_failure{nullptr};
 std::array<std::atomic<Result>, kTestCount> results{};

@@ -28,6 +28,13 @@ enum class Algorithm {
   kEcdsaP384,
   kEcdsaP521,
   kEcdsaSecp256k1,
+  kAesEcb,
+  kAesCbc,
+  kAesCtr,
+  kAesCcm,
+  kAesCmac,
+  kAesKw,
+  kChaCha20Poly1305,
   kCount
 };
 
