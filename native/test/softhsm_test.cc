@@ -208,6 +208,8 @@ TEST_F(SoftHsm, WhatItsListLacksIsNotSupported) {
   EXPECT_EQ(call("Hello", 0, Body().u32(1).u32(1)).u32(4), 0u);  // no capability of ours
   EXPECT_EQ(call("GetDeviceStatus", 0, Body()).status(), CKR_FUNCTION_NOT_SUPPORTED);
   EXPECT_EQ(call("MarkTrusted", session, Body().text("id")).status(), CKR_FUNCTION_NOT_SUPPORTED);
+  EXPECT_EQ(call("BuryWrapped", session, Body().u32(0).u32(0).text("")).status(),
+            CKR_FUNCTION_NOT_SUPPORTED);
   const Body pair =
       Body()
           .mechanism(CKM_EC_KEY_PAIR_GEN)

@@ -57,7 +57,7 @@ export interface DueWorkOptions {
 }
 
 export interface DueFailure {
-  /** `scrub`: what was deleted is not yet gone from the store's files. */
+  /** `scrub`: what was deleted is not yet gone from the store's files; `list`: the store cannot be read. */
   readonly kind: string;
   readonly region?: string;
   readonly subject?: string;
@@ -87,13 +87,16 @@ interface Trouble extends DueFailure {
 
 /** Of an item that others change at the same time. */
 const attemptsMax = 32;
+/** Records looked at in one go. */
+const pageLength = 64;
 const scrubName = 'scrub';
+const listName = 'list';
 
 export class DueWork implements AsyncDisposable {
   readonly #options: DueWorkOptions;
   readonly #pollMs: number;
   readonly #retryMs: { readonly first: number; readonly longest: number };
-  /** By primary key, or scrubName. */
+  /** By primary key, scrubName or listName. */
   readonly #failing = new Map<string, Trouble>();
   #timer: NodeJS.Timeout | undefined;
   /** The pass under way, or the last one. */
@@ -161,9 +164,9 @@ export class DueWork implements AsyncDisposable {
     let done = 0;
     try {
       done = await this.#workThrough();
-      this.#failing.delete('list');
+      this.#failing.delete(listName);
     } catch (error) {
-      this.#fail('list', { kind: 'list' }, error);
+      this.#fail(listName, { kind: listName }, error);
     }
     await this.#scrub();
     this.#isRunning = false;
@@ -172,23 +175,16 @@ export class DueWork implements AsyncDisposable {
 
   /** @returns how many items were done. @throws StoreUnavailableError of the list */
   async #workThrough(): Promise<number> {
-    const { store, domainClock } = this.#options;
-    const seen = new Set<string>([scrubName, 'list']);
+    const seen = new Set<string>([scrubName, listName]);
     let done = 0;
-    let after = '';
-    while (!this.#isClosed) {
-      // One by one: what is due again lies behind the item, and may come before the one that was next.
-      const [record] = await store.list('due', { after, limit: 1 });
-      const item = record && parseDueKey(record.key);
-      const isLater = item !== undefined && item.dueAtMs > domainClock.nowMs();
-      if (record === undefined || isLater) {
+    for (let after = ''; !this.#isClosed; ) {
+      const { record, item } = await this.#nextDue(after, seen);
+      if (record === undefined) {
         this.#nextAtMs = item?.dueAtMs;
         for (const name of this.#failing.keys()) if (!seen.has(name)) this.#failing.delete(name);
         break;
       }
       after = record.key;
-      seen.add(record.key);
-      if (!this.#mayTry(record.key)) continue;
       try {
         await this.#do(record, item);
         this.#failing.delete(record.key);
@@ -198,6 +194,30 @@ export class DueWork implements AsyncDisposable {
       }
     }
     return done;
+  }
+
+  /**
+   * The first record after `after` that is due and may be tried. Asked anew for each: what is due again lies behind its
+   * item, and may come before the one that was next.
+   * @param seen gets the name of what was looked at
+   * @returns without a record when there is none: the item is then the first that is not due yet
+   */
+  async #nextDue(
+    after: string,
+    seen: Set<string>,
+  ): Promise<{ readonly record?: StoredRecord; readonly item: DueItem | undefined }> {
+    const { store, domainClock } = this.#options;
+    for (let last = after; ; ) {
+      const page = await store.list('due', { after: last, limit: pageLength });
+      for (const record of page) {
+        const item = parseDueKey(record.key);
+        if (item !== undefined && item.dueAtMs > domainClock.nowMs()) return { item };
+        seen.add(record.key);
+        if (this.#mayTry(record.key)) return { record, item };
+        last = record.key;
+      }
+      if (page.length < pageLength) return { item: undefined };
+    }
   }
 
   /** @throws whatever keeps it from being done */
