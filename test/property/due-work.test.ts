@@ -114,11 +114,16 @@ describe('ten years', () => {
 
   it('in any steps, with the work cut off at any commit and a wall that jumps, come to the same', async () => {
     const once = await reference();
+    const days = fc.integer({ min: 0, max: 800 });
+    let cutCount = 0;
     const step = fc.oneof(
-      { weight: 4, arbitrary: fc.record({ days: fc.integer({ min: 0, max: 800 }) }) },
+      { weight: 4, arbitrary: fc.record({ days }) },
       { weight: 2, arbitrary: fc.record({ wallDays: fc.integer({ min: -400, max: 100 }) }) },
-      // The process ends before, or right after, one of the next commits.
-      { weight: 3, arbitrary: fc.record({ killAt: fc.nat(3), isDurable: fc.boolean() }) },
+      // The process ends before, or right after, one of the commits of what then becomes due.
+      {
+        weight: 4,
+        arbitrary: fc.record({ days, killAt: fc.nat(5), isDurable: fc.boolean() }),
+      },
       { weight: 1, arbitrary: fc.constant({ freeze: true }) },
       { weight: 1, arbitrary: fc.constant({ resume: true }) },
     );
@@ -127,14 +132,17 @@ describe('ten years', () => {
         const world = await new World().open();
         const { clock, kms } = world;
         for (const each of steps) {
+          if ('killAt' in each)
+            cutOff(kms, each.killAt, each.isDurable, () => {
+              cutCount += 1;
+            });
           if ('days' in each) {
             const leftMs = world.startMs + 3650 * dayMs - clock.nowMs();
             clock.advance(Math.max(0, Math.min(each.days * dayMs, leftMs)));
           } else if ('wallDays' in each) {
             const leftMs = world.startMs + 3650 * dayMs - clock.nowMs();
             world.wallMs += Math.min(each.wallDays * dayMs, Math.max(0, leftMs));
-          } else if ('killAt' in each) cutOff(kms, each.killAt, each.isDurable);
-          else clock.restore('freeze' in each ? clock.frozen() : clock.resumed());
+          } else clock.restore('freeze' in each ? clock.frozen() : clock.resumed());
           await world.settle();
           if ('killAt' in each) {
             kms.store.commit = kms.store.constructor.prototype.commit;
@@ -147,18 +155,25 @@ describe('ten years', () => {
         await world.settle();
         expect(await world.outcome()).toEqual(once);
       }),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
+    expect(cutCount).toBeGreaterThan(20);
   });
 });
 
 /** From the commit of this number on nothing is written any more; that one is, if it is durable, and its answer is lost. */
-function cutOff({ store }: KmsHarness, killAt: number, isDurable: boolean): void {
+function cutOff(
+  { store }: KmsHarness,
+  killAt: number,
+  isDurable: boolean,
+  onCut: () => void,
+): void {
   let count = 0;
   store.commit = async function (this: typeof store, transaction) {
     count += 1;
     const commit = this.constructor.prototype.commit.bind(this);
     if (count <= killAt) return commit(transaction);
+    if (count === killAt + 1) onCut();
     if (count === killAt + 1 && isDurable) await commit(transaction);
     throw new Error('the process is gone');
   };
