@@ -1,7 +1,10 @@
 /**
- * Recovery of audit.jsonl at start: cuts off a torn last line, restores the lines that only the store's
- * outbox has, and finds where the numbering goes on. Looks at the end of the file only; verifyAuditFile()
- * reads all of it.
+ * Recovery of audit.jsonl at start: finds how far the log is sound, cuts off what a crash left behind that, restores the
+ * lines that only the store's outbox has, and says where the numbering goes on.
+ *
+ * Up to the record that is known to be durable the log has to be whole. After that, a power cut may have left anything:
+ * lines cut, missing or full of zeros, before others that came through. Only the part from the durable record on is read;
+ * verifyAuditFile() reads all of it.
  */
 import {
   closeSync,
@@ -46,19 +49,24 @@ export function recoverAuditFile(
 ): AuditRecovery {
   const fd = openSync(path, 'a+', 0o600);
   try {
-    const { lines, torn, wholeLength } = readEnd(fd);
-    const inFile = endPosition(lines, hash);
-    let position = inFile;
+    const tail = readFrom(fd, durable);
+    const sound = soundPart(tail, durable, hash);
+    let position = sound.position;
     const missing: string[] = [];
     for (const line of outbox) {
       const { sequence } = parseLine(line);
-      if (sequence > inFile.sequence) {
+      if (sequence > sound.position.sequence) {
         position = follow(position, line, hash);
         missing.push(line);
-      } else if (sequence === inFile.sequence && line !== lines.at(-1)) {
+      } else if (
+        sound.digests.get(sequence) !== undefined &&
+        sound.digests.get(sequence) !== hash(line)
+      ) {
         throw new AuditDamageError(`record ${sequence} differs from the store's copy`);
       }
     }
+    const torn = tail.bytes.subarray(sound.length);
+    const wholeLength = tail.from + sound.length;
     // One line may be cut: what is left of it is kept. Whole lines do not vanish by a crash.
     if (position.sequence + (torn.length > 0 ? 1 : 0) < durable) {
       throw new AuditDamageError(
@@ -77,40 +85,81 @@ export function recoverAuditFile(
   }
 }
 
-/** Where a log stands whose last lines are `lines`. */
-function endPosition(lines: readonly string[], hash: Hasher): Position {
-  const last = lines.at(-1);
-  if (last === undefined) return logStart;
-  const before = lines.at(-2);
-  if (before === undefined) return follow(logStart, last, hash);
-  return follow({ sequence: parseLine(before).sequence, digest: hash(before) }, last, hash);
+/** The end of a file, from the beginning of a line on. */
+interface Tail {
+  readonly from: number;
+  readonly bytes: Buffer;
 }
 
-/** The last two whole lines (or fewer) and what follows them. */
-function readEnd(fd: number): { lines: string[]; torn: Buffer; wholeLength: number } {
+const LF = 0x0a;
+const WINDOW_BYTES = 64 * 1024;
+
+/** Reads from a whole line on whose record is not after `durable`, or from the start of the file. */
+function readFrom(fd: number, durable: number): Tail {
   const length = fstatSync(fd).size;
-  for (let window = 64 * 1024; ; window *= 2) {
+  for (let window = WINDOW_BYTES; ; window *= 2) {
     const from = Math.max(0, length - window);
-    const bytes = Buffer.alloc(length - from);
-    for (let read = 0; read < bytes.length; ) {
-      const count = readSync(fd, bytes, read, bytes.length - read, from + read);
-      if (count === 0) throw new AuditDamageError('the log shrank while it was read');
-      read += count;
+    const bytes = read(fd, from, length - from);
+    if (from === 0) return { from, bytes };
+    // What stands before the first LF may have begun earlier.
+    for (let at = bytes.indexOf(LF) + 1; at > 0; at = bytes.indexOf(LF, at) + 1) {
+      const end = bytes.indexOf(LF, at);
+      if (end < 0) break;
+      const sequence = sequenceOf(bytes.toString('utf8', at, end));
+      if (sequence !== undefined && sequence <= durable)
+        return { from: from + at, bytes: bytes.subarray(at) };
     }
-    const ends: number[] = [];
-    for (let at = bytes.lastIndexOf(0x0a); at >= 0 && ends.length < 3; ) {
-      ends.unshift(at);
-      at = at === 0 ? -1 : bytes.lastIndexOf(0x0a, at - 1);
-    }
-    // Two lines need three LFs, or the start of the file.
-    if (ends.length < 3 && from > 0) continue;
-    const starts = from === 0 && ends.length < 3 ? [-1, ...ends] : ends;
-    const lines = starts
-      .slice(0, -1)
-      .map((start, i) => bytes.toString('utf8', start + 1, starts[i + 1]));
-    const whole = (ends.at(-1) ?? -1) + 1;
-    return { lines, torn: bytes.subarray(whole), wholeLength: from + whole };
   }
+}
+
+function read(fd: number, from: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let done = 0; done < length; ) {
+    const count = readSync(fd, bytes, done, length - done, from + done);
+    if (count === 0) throw new AuditDamageError('the log shrank while it was read');
+    done += count;
+  }
+  return bytes;
+}
+
+function sequenceOf(line: string): number | undefined {
+  try {
+    return parseLine(line).sequence;
+  } catch {
+    return undefined;
+  }
+}
+
+interface SoundPart {
+  /** Of the last sound record. */
+  readonly position: Position;
+  /** Bytes of whole sound lines. */
+  readonly length: number;
+  /** Hash of each line by its number. */
+  readonly digests: ReadonlyMap<number, string>;
+}
+
+/** Follows the lines as far as they go. @throws AuditDamageError for one that was durable */
+function soundPart({ from, bytes }: Tail, durable: number, hash: Hasher): SoundPart {
+  let position = from === 0 ? logStart : undefined;
+  let length = 0;
+  const digests = new Map<number, string>();
+  for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, length)) {
+    const line = bytes.toString('utf8', length, end);
+    try {
+      // In the middle of a log, its first line is where the chain is taken up.
+      position =
+        position === undefined
+          ? { sequence: parseLine(line).sequence, digest: hash(line) }
+          : follow(position, line, hash);
+    } catch (error) {
+      if ((position?.sequence ?? 0) < durable) throw error;
+      break;
+    }
+    digests.set(position.sequence, position.digest);
+    length = end + 1;
+  }
+  return { position: position ?? logStart, length, digests };
 }
 
 function keep(path: string, torn: Buffer): void {

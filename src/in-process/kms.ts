@@ -5,7 +5,12 @@ import { type AccessKey, isAccountId } from '../access/principal.ts';
 import type { Clock } from '../clock/clock.ts';
 import { ClockControl, openDomainClock } from '../server/domain-clock.ts';
 import { dueFailureText, openDueWork } from '../server/due-work.ts';
-import { type FoundationOptions, openEphemeral, openKept } from '../server/foundation.ts';
+import {
+  type Durability,
+  type FoundationOptions,
+  openEphemeral,
+  openKept,
+} from '../server/foundation.ts';
 import { faultText, openKms } from '../server/kms.ts';
 import { DEFAULT_REGION, isRegionName } from '../server/names.ts';
 import { soPinFileDefault } from '../server/so-pin.ts';
@@ -25,6 +30,8 @@ export interface InProcessOptions {
   readonly dataDirectory?: string;
   /** Where the security officer's PIN is written at first boot, and read when a Region is added. Default `<dataDirectory>.so-pin`. */
   readonly soPinFile?: string;
+  /** What survives a power cut; with dataDirectory. Default: process-crash. */
+  readonly durability?: Durability;
   /** Default us-east-1; the first is the one of clientConfig. */
   readonly regions?: readonly string[];
   /** 12 digits. Default: the account of the data directory, 000000000000 in a new one. */
@@ -89,7 +96,7 @@ const ENDPOINT = 'http://in-process.invalid';
  * @throws TypeError for options that make no sense; StartError, DataDirectoryError, CkrError
  */
 export async function createInProcessKms(options: InProcessOptions): Promise<InProcessKms> {
-  const { ephemeral = false, dataDirectory, soPinFile, account, domainClock } = options;
+  const { ephemeral = false, dataDirectory, soPinFile, durability, account, domainClock } = options;
   const { onFault = (fault) => process.emitWarning(faultText(fault), 'StrongroomFault') } = options;
   const regions = [...new Set(options.regions ?? [DEFAULT_REGION])];
   const [region] = regions;
@@ -97,7 +104,8 @@ export async function createInProcessKms(options: InProcessOptions): Promise<InP
     throw new TypeError('regions takes at least one Region such as us-east-1, and nothing else');
   if (account !== undefined && !isAccountId(account))
     throw new TypeError('account takes 12 digits');
-  if (ephemeral === (dataDirectory !== undefined) || (ephemeral && soPinFile !== undefined))
+  const kept = soPinFile ?? durability;
+  if (ephemeral === (dataDirectory !== undefined) || (ephemeral && kept !== undefined))
     throw new TypeError('an in-process KMS is either ephemeral or has a dataDirectory');
 
   await using opened = new AsyncDisposableStack();
@@ -106,7 +114,11 @@ export async function createInProcessKms(options: InProcessOptions): Promise<InP
     dataDirectory === undefined
       ? await openEphemeral(wanted)
       : await openKept(
-          { directory: dataDirectory, soPinFile: soPinFile ?? soPinFileDefault(dataDirectory) },
+          {
+            directory: dataDirectory,
+            durability,
+            soPinFile: soPinFile ?? soPinFileDefault(dataDirectory),
+          },
           wanted,
         ),
   );

@@ -29,8 +29,19 @@ export interface FoundationOptions {
   readonly dev: boolean;
 }
 
+/**
+ * What an acknowledged request survives, whichever is chosen: the end of the process, however it comes, and for changes
+ * (keys, aliases, policies …) a power cut. `power-loss`: the audit records of cryptographic operations survive a power cut,
+ * too, and each of them waits for the disk. `process-crash`: of those, a power cut may take the last AUDIT_SYNC_MS.
+ */
+export type Durability = (typeof DURABILITIES)[number];
+export const DURABILITIES = ['process-crash', 'power-loss'] as const;
+const AUDIT_SYNC_MS = 100;
+
 export interface DataOptions {
   readonly directory: string;
+  /** Default: process-crash. */
+  readonly durability?: Durability | undefined;
   /** Where the security officer's PIN is handed to the operator at first boot, and read when a Region is added. */
   readonly soPinFile: string;
 }
@@ -64,7 +75,7 @@ export interface KeptFoundation {
  * @throws StartError, DataDirectoryError, CkrError, errors of the file system
  */
 export async function openKept(
-  { directory: root, soPinFile }: DataOptions,
+  { directory: root, soPinFile, durability }: DataOptions,
   { regions, accountId, dev }: FoundationOptions,
 ): Promise<Foundation & { readonly data: KeptFoundation }> {
   refuseKeptSoPin(root, soPinFile);
@@ -83,7 +94,8 @@ export async function openKept(
     ? { credential: newCredential(accountId), isNew: false }
     : rootCredential(directory.credentials, accountId, DEFAULT_ACCOUNT_ID);
   const { serialNumber } = await slot.tokenInfo();
-  const writer = opened.use(await startStoreWriter({ lock, deviceId: serialNumber }));
+  const auditSyncMs = durability === 'power-loss' ? 0 : AUDIT_SYNC_MS;
+  const writer = opened.use(await startStoreWriter({ lock, deviceId: serialNumber, auditSyncMs }));
   const parts = opened.move();
   return {
     device,

@@ -5,7 +5,6 @@
 import {
   closeSync,
   existsSync,
-  fstatSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -54,8 +53,9 @@ export function refuseKeptSoPin(dataDirectory: string, file: string): void {
 }
 
 /**
- * Writes the PIN of a device in the making, to a file that nobody had there before (0600). The mark says which file a
- * first boot that is cut off has made: the next one takes that, and no other, away.
+ * Writes the PIN of a device in the making, to a file that nobody had there before (0600). The mark, durable before the file
+ * is made, names the file of a first boot that was cut off: the next one takes that away, if it holds a PIN of ours or a
+ * part of one, and nothing else.
  */
 export class SoPinHandOver {
   readonly #file: string;
@@ -67,18 +67,16 @@ export class SoPinHandOver {
    * @throws StartError when the PIN's file is there, and is not one of a first boot that was cut off
    */
   constructor(file: string, mark: string) {
-    this.#file = file;
+    this.#file = resolve(file);
     this.#mark = mark;
-    const left = statSync(file, { bigint: true, throwIfNoEntry: false });
-    if (left !== undefined) {
-      const isOurs = left.isFile() && (left.size === 0n || identity(left) === readMark(mark));
-      if (!isOurs) {
+    if (existsSync(this.#file)) {
+      if (readMark(mark) !== this.#way() || !isPinOrPart(this.#file)) {
         throw new StartError(
           `${file} is there already, and the PIN of a new device never takes another's place: move it away, or name another file with --so-pin-file`,
           'FAILED',
         );
       }
-      rmSync(file);
+      rmSync(this.#file);
     }
     rmSync(mark, { force: true });
   }
@@ -87,12 +85,11 @@ export class SoPinHandOver {
   write(pin: Uint8Array): void {
     try {
       makeDirectory(dirname(this.#file));
+      if (existsSync(this.#file)) throw new Error(`${this.#file} has come to be there`);
+      writeFileSync(this.#mark, this.#way(), { mode: 0o600, flush: true });
+      syncDirectory(dirname(this.#mark));
       const fd = openSync(this.#file, 'wx', 0o600);
       try {
-        writeFileSync(this.#mark, identity(fstatSync(fd, { bigint: true })), {
-          mode: 0o600,
-          flush: true,
-        });
         writeSync(fd, pin);
         writeSync(fd, '\n');
         fsyncSync(fd);
@@ -109,22 +106,25 @@ export class SoPinHandOver {
     }
   }
 
+  /** To the file from the mark: the same when both are moved together. */
+  #way(): string {
+    return relative(dirname(resolve(this.#mark)), this.#file);
+  }
+
   /** The device is complete: the file is the operator's from now on. */
   done(): void {
     rmSync(this.#mark, { force: true });
   }
 }
 
-/** What stays the same of a file while it is written, and of no other file. */
-function identity({ dev, ino, birthtimeNs }: Readonly<Record<IdentityField, bigint>>): string {
-  return `${dev}:${ino}:${birthtimeNs}\n`;
-}
+const readMark = (mark: string): string | undefined =>
+  existsSync(mark) ? readFileSync(mark, 'utf8') : undefined;
 
-type IdentityField = 'dev' | 'ino' | 'birthtimeNs';
-
-function readMark(mark: string): string | undefined {
-  return existsSync(mark) ? readFileSync(mark, 'latin1') : undefined;
-}
+/** As token.ts makes PINs: whole, cut short, or zeros where a power cut took what was written. */
+const isPinOrPart = (file: string): boolean =>
+  statSync(file).isFile() &&
+  statSync(file).size <= PIN_BYTES_MAX &&
+  /^[\d\0]*\n?$/.test(readFileSync(file, 'latin1'));
 
 /**
  * Reads the PIN for one ceremony, and wipes it when that is over. A wrong PIN is a try.

@@ -3,20 +3,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { generator, seed } from '../support/random.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { checkDirectory, ended, listen, nothing, startLoad } from './store-check.ts';
 
-const seed = Number(process.env.STRONGROOM_SEED ?? Date.now() % 1_000_000);
 const rounds = 10;
-
-/** Park and Miller's generator: 0 to 1. */
-function generator(start: number): () => number {
-  let state = (start % 2_147_483_646) + 1;
-  return () => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state / 2_147_483_647;
-  };
-}
 
 describe('a server killed while it writes', () => {
   it(`loses nothing it acknowledged (seed ${seed}, set STRONGROOM_SEED to repeat)`, async () => {

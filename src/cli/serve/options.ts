@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path';
 import { isAccountId } from '../../access/principal.ts';
-import type { DataOptions } from '../../server/foundation.ts';
+import { type DataOptions, DURABILITIES, type Durability } from '../../server/foundation.ts';
 import { DEFAULT_ACCOUNT_ID, DEFAULT_REGION, isRegionName } from '../../server/names.ts';
 import { isInside, soPinFileDefault } from '../../server/so-pin.ts';
 import { dataDirectoryPath, integer, parseCommandLine } from '../arguments.ts';
@@ -38,6 +38,8 @@ export const SERVE_HELP: string = `strongroom serve: start the key management se
 
   --data-dir DIR      where the service keeps everything        (./strongroom-data)
   --ephemeral         keep everything in memory instead, and lose it at the end
+  --durability MODE   process-crash, or power-loss: then the audit records of cryptographic operations, too,
+                      are on the disk before the answer         (process-crash)
   --host ADDRESS      address to listen on                      (127.0.0.1)
   --port N            port; 0 takes a free one                  (4599)
   --region NAME       a Region to serve; repeat for several     (us-east-1)
@@ -98,12 +100,16 @@ export function parseServeOptions(argv: readonly string[]): ServeOptions {
 }
 
 function dataOptions(values: ReturnType<typeof parse>): DataOptions | undefined {
-  const { 'data-dir': named, 'so-pin-file': pinFile } = values;
+  const { 'data-dir': named, 'so-pin-file': pinFile, durability } = values;
   if (values.ephemeral) {
-    if (named !== undefined || pinFile !== undefined)
-      throw new UsageError('--ephemeral keeps nothing: leave --data-dir and --so-pin-file out');
+    if ((named ?? pinFile ?? durability) !== undefined)
+      throw new UsageError(
+        '--ephemeral keeps nothing: leave --data-dir, --so-pin-file and --durability out',
+      );
     return undefined;
   }
+  if (durability !== undefined && !isDurability(durability))
+    throw new UsageError(`--durability takes ${DURABILITIES.join(' or ')}, not '${durability}'`);
   if (named === '') throw new UsageError('--data-dir takes a directory');
   const directory = dataDirectoryPath(named);
   const soPinFile = resolve(pinFile ?? soPinFileDefault(directory));
@@ -112,12 +118,16 @@ function dataOptions(values: ReturnType<typeof parse>): DataOptions | undefined 
       '--so-pin-file has to be outside the data directory: the service does not keep that PIN',
     );
   }
-  return { directory, soPinFile };
+  return { directory, soPinFile, durability };
 }
+
+const isDurability = (text: string): text is Durability =>
+  (DURABILITIES as readonly string[]).includes(text);
 
 function parse(argv: readonly string[]): {
   'data-dir'?: string;
   ephemeral?: boolean;
+  durability?: string;
   host?: string;
   port?: string;
   region?: string[];
@@ -136,6 +146,7 @@ function parse(argv: readonly string[]): {
     options: {
       'data-dir': { type: 'string' },
       ephemeral: { type: 'boolean' },
+      durability: { type: 'string' },
       host: { type: 'string' },
       port: { type: 'string' },
       region: { type: 'string', multiple: true },

@@ -93,6 +93,29 @@ describe('recoverAuditFile', () => {
     expect(recover([lines[0] ?? '', lines[2] ?? '', lines[4] ?? ''], 5).position.sequence).toBe(5);
   });
 
+  it('cuts off whatever a power cut left behind what is durable, and keeps it', async () => {
+    const lines = soundLines(8);
+    const [, , , , , sixth = '', seventh = '', eighth = ''] = lines;
+    const zeros = '\0'.repeat(200_000);
+    const tails = [
+      `${zeros}\n${seventh}\n${eighth}\n`,
+      `${zeros}`,
+      `${seventh}\n${eighth}\n`,
+      `${sixth.slice(0, 60)}${'\0'.repeat(40)}${sixth.slice(100)}\n${seventh}\n`,
+      `garbage\n\n${eighth.slice(0, 30)}`,
+    ];
+    for (const tail of tails) {
+      for (const outbox of [[], lines.slice(4, 5), lines.slice(5, 6)]) {
+        const { path, torn, recover } = log(`${whole(lines.slice(0, 5))}${tail}`);
+        const { position, tornBytes } = recover(outbox, 5);
+        expect(position.sequence).toBe(outbox[0] === sixth ? 6 : 5);
+        expect(tornBytes).toBe(Buffer.byteLength(tail));
+        expect(readFileSync(torn, 'utf8')).toBe(`${tail}\n`);
+        expect(await verifyAuditFile(path, sha256)).toEqual(position);
+      }
+    }
+  });
+
   it('refuses a log that lacks or alters a record, and changes nothing then', () => {
     const lines = soundLines(5);
     const other = soundLines(5, { sequence: 0, digest: 'f'.repeat(64) });
@@ -111,15 +134,15 @@ describe('recoverAuditFile', () => {
         0,
       ],
       // Not a chain.
-      [whole([...lines.slice(0, 3), lines[4] ?? '']), [], 0],
-      [whole([...lines.slice(0, 3), other[3] ?? '']), [], 0],
-      [whole(lines.slice(1, 2)), [], 0],
-      [whole(other.slice(0, 1)), [], 0],
+      [whole([...lines.slice(0, 3), lines[4] ?? '']), [], 4],
+      [whole([...lines.slice(0, 3), other[3] ?? '']), [], 4],
+      [whole(lines.slice(1, 2)), [], 1],
+      [whole(other.slice(0, 1)), [], 1],
       // Not records.
-      ['\n', [], 0],
-      ['{}\n', [], 0],
-      [`${whole(lines)}garbage\n`, [], 0],
-      [`${whole(lines)}${'\0'.repeat(300_000)}\n`, [], 0],
+      ['\n', [], 1],
+      ['{}\n', [], 1],
+      [`${whole(lines.slice(0, 4))}garbage\n`, [], 5],
+      [`${whole(lines.slice(0, 4))}${'\0'.repeat(300_000)}\n`, [], 5],
     ];
     for (const [text, outbox, durable] of cases) {
       const { path, torn, recover } = log(text);
