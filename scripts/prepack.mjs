@@ -3,7 +3,8 @@
  *
  *   dist/                 src/ as JavaScript, and the declarations that the public ones need
  *   dist/entry/           one module for each entry of `exports`: tells an older Node before it meets newer syntax
- *   prebuilds/            the addon for this platform with its digest; those of other platforms are left as they are
+ *   prebuilds/            for this platform the addon and, where it can be built, libstrongroom-pkcs11.so, each with its
+ *                         digest; those of other platforms are left as they are
  *   native/third_party/   sources of others that the addon compiles, with their licences
  *   THIRD-PARTY-NOTICES   those licences in one place
  */
@@ -21,6 +22,7 @@ import {
 import { createRequire } from 'node:module';
 import { basename, dirname, join, normalize } from 'node:path';
 import { requireNode } from '../bin/node-version.mjs';
+import { unavailableExitCode } from './cmake.mjs';
 import { root, targetNode } from './node-headers.mjs';
 import { writeIntegrity } from './write-integrity.mjs';
 
@@ -30,7 +32,7 @@ const entries = Object.values(packageJson.exports).filter((entry) => typeof entr
 const notices = at('THIRD-PARTY-NOTICES');
 
 /**
- * What ends in the addon of others: an npm package, or the library in a folder of one. `copied` names the files, relative to
+ * What ends in the addon and the module of others: an npm package, or the library in a folder of one. `copied` names the files, relative to
  * that folder, that are compiled with ours and travel with it.
  */
 const thirdParty = [
@@ -47,16 +49,18 @@ const thirdParty = [
 
 class PackError extends Error {}
 
-function run(...command) {
+/** @param ends exit codes that are no failure. @returns the one it ended with */
+function run(command, ends = [0]) {
   const { status } = spawnSync(targetNode().path, command, { cwd: root, stdio: 'inherit' });
-  if (status !== 0)
+  if (!ends.includes(status))
     throw new PackError(`${command.map((word) => basename(word)).join(' ')} failed`);
+  return status;
 }
 
 function compileTypeScript() {
   rmSync(at('dist'), { recursive: true, force: true });
   const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
-  run(join(typescript, 'bin', 'tsc'), '-p', 'tsconfig.build.json');
+  run([join(typescript, 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
 }
 
 /** Declarations that users can reach, relative to the package; throws when one needs a package that is not installed. */
@@ -106,7 +110,7 @@ function writeEntries() {
 }
 
 async function copyAddon() {
-  run(at('scripts', 'build-addon.mjs'));
+  run([at('scripts', 'build-addon.mjs')]);
   const { prebuildFile } = await import(at('dist', 'native', 'load.js'));
   const prebuilt = prebuildFile();
   rmSync(dirname(prebuilt), { recursive: true, force: true });
@@ -115,8 +119,29 @@ async function copyAddon() {
   writeIntegrity(prebuilt);
 }
 
-function copyThirdParty() {
-  const texts = ['What the addon contains of others, and on which terms.'];
+/** Resolves to whether this machine could build it; if not, it has said why. */
+async function copyModule() {
+  const built = run([at('scripts', 'build-pkcs11.mjs')], [0, unavailableExitCode]) === 0;
+  if (!built) return false;
+  const { prebuiltModuleFile } = await import(at('dist', 'native', 'pkcs11-module.js'));
+  const prebuilt = prebuiltModuleFile();
+  copyFileSync(at('build-pkcs11', basename(prebuilt)), prebuilt);
+  writeIntegrity(prebuilt);
+  return true;
+}
+
+/** What the module has of others that are no npm packages: libraries of the system it was built on. */
+function systemLibraries() {
+  const header = readFileSync('/usr/include/openssl/opensslv.h', 'utf8');
+  const [, version] = /OPENSSL_VERSION_TEXT "([^"]+)"/.exec(header);
+  return [
+    `${version}, libcrypto, in libstrongroom-pkcs11.so\n\nCopyright The OpenSSL Project Authors. Apache License 2.0, as in LICENSE.`,
+    'libstdc++ and libgcc, in libstrongroom-pkcs11.so\n\nGNU General Public License 3 with the GCC Runtime Library Exception 3.1, which asks nothing of programs they are part of.',
+  ];
+}
+
+function copyThirdParty(withModule) {
+  const texts = ['What the addon and the PKCS#11 module contain of others, and on which terms.'];
   for (const { library, package: name, folder = '', licence, copied } of thirdParty) {
     const installed = at('node_modules', name);
     const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
@@ -131,6 +156,7 @@ function copyThirdParty() {
     for (const file of readdirSync(join(installed, folder), { recursive: true }))
       if (copied.test(file)) cpSync(join(installed, folder, file), join(target, file));
   }
+  if (withModule) texts.push(...systemLibraries().map((text) => `${'='.repeat(80)}\n${text}`));
   writeFileSync(notices, `${texts.join('\n\n')}\n`);
 }
 
@@ -147,7 +173,7 @@ try {
     dropPrivateDeclarations();
     writeEntries();
     await copyAddon();
-    copyThirdParty();
+    copyThirdParty(await copyModule());
   }
 } catch (error) {
   if (!(error instanceof PackError)) throw error;

@@ -180,6 +180,10 @@ CK_RV fail_self_test(const char* name) {
   });
 }
 
+CK_RV run_self_tests() {
+  return contained([] { return self_test::run_all(); });
+}
+
 CK_RV get_self_tests(CK_UTF8CHAR_PTR pText, CK_ULONG_PTR pulLen) {
   return contained([&]() -> CK_RV {
     if (!pulLen) return CKR_ARGUMENTS_BAD;
@@ -194,7 +198,7 @@ CK_RV get_self_tests(CK_UTF8CHAR_PTR pText, CK_ULONG_PTR pulLen) {
 }
 
 SR_FUNCTION_LIST list = {
-    .version = {1, 3},
+    .version = {1, 4},
     .SR_OpenDevice = open_device,
     .SR_CloseDevice = close_device,
     .SR_GetDeviceStatus = get_device_status,
@@ -216,6 +220,7 @@ SR_FUNCTION_LIST list = {
     .SR_SealKeyPair = seal_key_pair,
     .SR_ReEncrypt = re_encrypt,
     .SR_BuryWrapped = bury_wrapped,
+    .SR_RunSelfTests = run_self_tests,
 };
 
 }  // namespace

@@ -181,6 +181,11 @@ struct SR_FUNCTION_LIST {
   // (CKR_UNWRAPPING_KEY_HANDLE_INVALID, _TYPE_INCONSISTENT, CKR_KEY_FUNCTION_NOT_PERMITTED).
   // C_InitToken forgets burials with the keys that they speak of.
   CK_RV (*SR_BuryWrapped)(CK_SESSION_HANDLE, const SR_BURIAL*, CK_ULONG ulCount);
+
+  // From version 1.4. Runs again, now, every self-test that can be asked for: the integrity of the
+  // code and the known answers (ISO/IEC 19790 7.10.3.8). CKR_FIPS_SELF_TEST_FAILED: one failed, now
+  // or before.
+  CK_RV (*SR_RunSelfTests)(void);
 };
 
 }  // extern "C"

@@ -89,7 +89,7 @@ inline constexpr Row kRows[] = {
   {35, "SeedRandom", true, false, false, 1, {FieldType::kBytes}, 0, {}},
   {36, "MarkTrusted", true, false, false, 1, {FieldType::kBytes}, 0, {}},
   {37, "GetDeviceStatus", false, false, false, 0, {}, 8, {FieldType::kU32, FieldType::kU32, FieldType::kBytes, FieldType::kU64, FieldType::kU64, FieldType::kU64, FieldType::kU64, FieldType::kU64}},
-  {38, "GetSelfTests", false, false, false, 0, {}, 1, {FieldType::kBytes}},
+  {38, "GetSelfTests", false, false, false, 1, {FieldType::kU32}, 1, {FieldType::kBytes}},
   {39, "FailSelfTest", false, false, false, 1, {FieldType::kBytes}, 0, {}},
   {40, "GenerateKeyPair", true, false, false, 3, {FieldType::kMechanism, FieldType::kTemplate, FieldType::kTemplate}, 2, {FieldType::kObject, FieldType::kObject}},
   {41, "SealKeyPair", true, false, false, 5, {FieldType::kMechanism, FieldType::kTemplate, FieldType::kObject, FieldType::kBytes, FieldType::kU32}, 3, {FieldType::kBytes, FieldType::kBytes, FieldType::kBytes}},

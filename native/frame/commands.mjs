@@ -218,7 +218,8 @@ export const commands = {
     },
     ckr: [],
   },
-  GetSelfTests: { number: 38, clause: 'SR_GetSelfTests', request: {}, response: { report: 'bytes' }, ckr: [] },
+  /** `run` 1: the tests on demand first (SR_RunSelfTests); how they went is in the report. */
+  GetSelfTests: { number: 38, clause: 'SR_GetSelfTests', request: { run: 'u32' }, response: { report: 'bytes' }, ckr: [] },
   /** Empty name: none fails any more. */
   FailSelfTest: { number: 39, clause: 'SR_FailSelfTest', request: { name: 'bytes' }, response: {}, ckr: [] },
   GenerateKeyPair: {

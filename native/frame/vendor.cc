@@ -59,8 +59,13 @@ CK_RV get_device_status(Call& call) {
 }
 
 CK_RV get_self_tests(Call& call) {
+  const bool run = call.in.u32() != 0;
   if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;
   if (call.module.vendor == nullptr) return CKR_FUNCTION_NOT_SUPPORTED;
+  if (run) {
+    const CK_RV ran = call.module.vendor->SR_RunSelfTests();
+    if (ran != CKR_OK && ran != CKR_FIPS_SELF_TEST_FAILED) return ran;  // what failed is reported
+  }
   std::vector<CK_UTF8CHAR> text;
   CK_RV rv;
   CK_ULONG length = 0;

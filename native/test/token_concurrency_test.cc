@@ -1,6 +1,7 @@
 // Several threads at once: nothing tears, nothing is counted twice, nothing outlives its owner.
 // Bounded by counts, not time.
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "test/token_fixture.h"
@@ -112,6 +113,44 @@ TEST_F(TokenConcurrencyTest, LoginAndLogoutOfManyApplications) {
       EXPECT_CKR(CKR_OK, sr().SR_CloseApplication(mine));
     }
   });
+}
+
+TEST_F(TokenConcurrencyTest, LoginsForOneOperationAgainstLogouts) {
+  const CK_SESSION_HANDLE owner = open_session();
+  login(owner);
+  Attributes of_public;
+  Attributes of_private;
+  of_public.bytes(CKA_EC_PARAMS, p256_parameters());
+  of_private.flag(CKA_SIGN, true).flag(CKA_ALWAYS_AUTHENTICATE, true).flag(CKA_TOKEN, true);
+  Pair pair;
+  ASSERT_CKR(CKR_OK, generate_pair(owner, CKM_EC_KEY_PAIR_GEN, of_public, of_private, &pair));
+  std::atomic<bool> done{false};
+  std::atomic<int> signatures{0};
+  std::thread signer([&] {
+    const CK_SESSION_HANDLE session = open_session();
+    Attributes wanted;
+    wanted.number(CKA_CLASS, CKO_PRIVATE_KEY);
+    CK_MECHANISM mechanism{CKM_ECDSA_SHA256, nullptr, 0};
+    while (!done) {
+      const auto keys = find(session, wanted);
+      if (keys.empty() || c().C_SignInit(session, &mechanism, keys[0]) != CKR_OK) continue;
+      const CK_RV again = try_login(session, CKU_CONTEXT_SPECIFIC, kUserPin);
+      CK_BYTE data[8] = {};
+      CK_BYTE signature[64];
+      CK_ULONG length = sizeof(signature);
+      const CK_RV rv = c().C_Sign(session, data, sizeof(data), signature, &length);
+      EXPECT_TRUE(again == CKR_OK || rv != CKR_OK) << name_of(again);
+      if (rv == CKR_OK) ++signatures;
+    }
+  });
+  for (int i = 0; i < 100 || signatures < 10; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (i % 4 != 0) continue;
+    EXPECT_CKR(CKR_OK, c().C_Logout(owner));
+    login(owner);
+  }
+  done = true;
+  signer.join();
 }
 
 TEST_F(TokenConcurrencyTest, AttributesChangeWhole) {

@@ -37,6 +37,57 @@ const CLOCK: Commands = {
   resume: clockAction('resume', 'let it go on from where it stands'),
 };
 
+const PIN: Commands = {
+  set: {
+    summary: 'as SO, give the user the first PIN',
+    load: async () => (await import('./hsm/pin.ts')).hsmPinSet,
+  },
+  change: {
+    summary: "change the user's PIN or the SO's",
+    load: async () => (await import('./hsm/pin.ts')).hsmPinChange,
+  },
+  unlock: {
+    summary: 'as SO, give the user a new PIN for one that is locked or lost',
+    load: async () => (await import('./hsm/pin.ts')).hsmPinUnlock,
+  },
+};
+
+const HSM: Commands = {
+  slots: {
+    summary: 'slots, their tokens and the state of their PINs',
+    load: async () => (await import('./hsm/slots.ts')).hsmSlots,
+  },
+  init: {
+    summary: 'make a token, and the device where there is none',
+    load: async () => (await import('./hsm/init.ts')).hsmInit,
+  },
+  pin: { summary: 'set, change and unlock PINs', commands: PIN },
+  objects: {
+    summary: 'keys, certificates and data on a token',
+    load: async () => (await import('./hsm/objects.ts')).hsmObjects,
+  },
+  generate: {
+    summary: 'make a key on a token',
+    load: async () => (await import('./hsm/generate.ts')).hsmGenerate,
+  },
+  delete: {
+    summary: 'destroy an object',
+    load: async () => (await import('./hsm/delete.ts')).hsmDelete,
+  },
+  mechanisms: {
+    summary: 'what the token can do, and what it lacks',
+    load: async () => (await import('./hsm/mechanisms.ts')).hsmMechanisms,
+  },
+  'self-test': {
+    summary: "run the token's self-tests",
+    load: async () => (await import('./hsm/self-test.ts')).hsmSelfTest,
+  },
+  'module-path': {
+    summary: 'where the PKCS#11 module for other programs is',
+    load: async () => (await import('./hsm/module-path.ts')).hsmModulePath,
+  },
+};
+
 const STATUS = 'what a running service says of itself';
 const STOP = 'stop a running service after its requests in flight';
 
@@ -55,6 +106,7 @@ const COMMANDS: Commands = {
   },
   clock: { summary: 'show and move the clock of key life', commands: CLOCK },
   keys: { summary: 'list, show, make and name KMS keys', commands: KEYS },
+  hsm: { summary: 'tokens of PKCS#11 programs: make, look into and change them', commands: HSM },
   credentials: {
     summary: 'print the access key of a data directory: a secret',
     load: async () => (await import('./credentials.ts')).credentials,

@@ -468,7 +468,7 @@ export const COMMANDS = {
     sync: false,
     secret: false,
     partial: false,
-    request: {},
+    request: { run: 'u32' },
     response: { report: 'bytes' },
     ckr: ['CKR_OK', 'CKR_HOST_MEMORY', 'CKR_GENERAL_ERROR', 'CKR_FUNCTION_FAILED', 'CKR_ARGUMENTS_BAD', 'CKR_DEVICE_ERROR', 'CKR_DEVICE_MEMORY', 'CKR_DEVICE_REMOVED', 'CKR_FUNCTION_NOT_SUPPORTED', 'CKR_CRYPTOKI_NOT_INITIALIZED', 'CKR_FIPS_SELF_TEST_FAILED', 'CKR_BUFFER_TOO_SMALL', 'CKR_STRONGROOM_BUSY', 'CKR_STRONGROOM_FRAME_INVALID'],
   },

@@ -76,9 +76,13 @@ export class Device implements AsyncDisposable {
     };
   }
 
-  /** One line for each self-test: name, reference, whether it has run. CKR_FUNCTION_NOT_SUPPORTED as for status. */
-  async selfTests(): Promise<string[]> {
-    const { report } = await this.#transport.call('GetSelfTests', NO_SESSION, {});
+  /**
+   * One line for each self-test: name, reference, whether it has run. CKR_FUNCTION_NOT_SUPPORTED as for status.
+   * @param options.run those that can be asked for are run first
+   */
+  async selfTests(options: { run?: boolean } = {}): Promise<string[]> {
+    const run = Number(options.run ?? false);
+    const { report } = await this.#transport.call('GetSelfTests', NO_SESSION, { run });
     return text(report).split('\n').filter(Boolean);
   }
 

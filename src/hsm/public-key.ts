@@ -2,14 +2,8 @@
  * A SubjectPublicKeyInfo (RFC 5280 4.1, DER) as the attributes that PKCS#11 makes a public key of (v3.2, 6.1.2 and 6.3.3).
  */
 import type { Template } from './attributes.ts';
+import { DerReader, TAG } from './der.ts';
 
-const TAG = {
-  integer: 0x02,
-  bitString: 0x03,
-  octetString: 0x04,
-  objectIdentifier: 0x06,
-  sequence: 0x30,
-} as const;
 /** Object identifiers, content only: rsaEncryption (RFC 8017 A.1), id-ecPublicKey (RFC 5480 2.1.1). */
 const rsaEncryption = Uint8Array.of(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01);
 const ecPublicKey = Uint8Array.of(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01);
@@ -17,36 +11,6 @@ const ecPublicKey = Uint8Array.of(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01);
 const malformed = (): TypeError =>
   new TypeError('not the SubjectPublicKeyInfo of an RSA or EC key');
 const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
-
-/** Takes DER values from the front of a buffer; definite lengths of up to two octets. */
-class DerReader {
-  #rest: Uint8Array;
-
-  constructor(bytes: Uint8Array) {
-    this.#rest = bytes;
-  }
-
-  /** The next value's content, and the whole value with its header. */
-  take(tag: number): { content: Uint8Array; whole: Uint8Array } {
-    const rest = this.#rest;
-    const first = rest[1] ?? 0x80;
-    const octets = first < 0x80 ? 0 : first - 0x80;
-    if (rest[0] !== tag || first === 0x80 || octets > 2) throw malformed();
-    const start = 2 + octets;
-    const length =
-      octets === 0 ? first : Number(`0x${Buffer.from(rest.subarray(2, start)).toString('hex')}`);
-    if (rest.length < start + length) throw malformed();
-    this.#rest = rest.subarray(start + length);
-    return {
-      content: rest.subarray(start, start + length),
-      whole: rest.subarray(0, start + length),
-    };
-  }
-
-  end(): void {
-    if (this.#rest.length !== 0) throw malformed();
-  }
-}
 
 /** Octets of an unsigned INTEGER without leading zeros. */
 const unsigned = ({ content }: { content: Uint8Array }): Uint8Array =>
@@ -63,17 +27,17 @@ const octetString = (content: Uint8Array): Uint8Array =>
  * whether the numbers make one is for the token to say (CKR_ATTRIBUTE_VALUE_INVALID, CKR_CURVE_NOT_SUPPORTED).
  */
 export function publicKeyTemplate(subjectPublicKeyInfo: Uint8Array): Template {
-  const outer = new DerReader(subjectPublicKeyInfo);
-  const fields = new DerReader(outer.take(TAG.sequence).content);
+  const outer = new DerReader(subjectPublicKeyInfo, malformed);
+  const fields = outer.enter(TAG.sequence);
   outer.end();
-  const algorithm = new DerReader(fields.take(TAG.sequence).content);
+  const algorithm = fields.enter(TAG.sequence);
   const identifier = algorithm.take(TAG.objectIdentifier).content;
   const bits = fields.take(TAG.bitString).content;
   fields.end();
   if (bits[0] !== 0) throw malformed();
   const key = bits.subarray(1);
   if (same(identifier, rsaEncryption)) {
-    const numbers = new DerReader(new DerReader(key).take(TAG.sequence).content);
+    const numbers = new DerReader(key, malformed).enter(TAG.sequence);
     return {
       CKA_CLASS: 'CKO_PUBLIC_KEY',
       CKA_KEY_TYPE: 'CKK_RSA',

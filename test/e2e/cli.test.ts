@@ -77,14 +77,23 @@ describe('help', () => {
     ['stop'],
     ['keys'],
     ...['list', 'show', 'create', 'alias'].map((name) => ['keys', name]),
+    ['hsm'],
+    ...['slots', 'init', 'objects', 'generate', 'delete', 'mechanisms', 'self-test'].map((name) => [
+      'hsm',
+      name,
+    ]),
+    ['hsm', 'module-path'],
+    ['hsm', 'pin'],
+    ...['set', 'change', 'unlock'].map((name) => ['hsm', 'pin', name]),
     ['credentials'],
     ['doctor'],
   ];
+  const groups = ['', 'keys', 'hsm', 'hsm pin'];
   it.each(words)('of strongroom %s %s says how to use it', async (...path) => {
     const { code, stdout, stderr } = await strongroom([...path, '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(['strongroom', ...path].join(' '));
-    const isGroup = path.length === 0 || path.join(' ') === 'keys';
+    const isGroup = groups.includes(path.join(' '));
     expect(stdout).toMatch(isGroup ? /--help says more/ : /Exit codes: 0/);
     for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(110);
   });

@@ -1,7 +1,7 @@
 /**
  * The packed tarball as a stranger meets it: in an empty folder, with install scripts blocked, no compiler, and Node from npm.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -24,6 +24,16 @@ const exported = Object.entries(
 const specifiers = exported.flatMap(([path, target]) =>
   typeof target === 'object' ? [`strongroom${path.slice(1)}`] : [],
 );
+
+/** Why the machine that packs cannot build the PKCS#11 module; undefined: it can. */
+const noModule = [which('cmake'), '/usr/include/openssl/opensslv.h'].every(
+  (needed) => needed !== undefined && existsSync(needed),
+)
+  ? undefined
+  : 'CMake or libssl-dev is missing';
+if (noModule !== undefined)
+  process.stdout.write(`unavailable: the packed PKCS#11 module: ${noModule}\n`);
+const pkcs11Tool = '/usr/bin/pkcs11-tool';
 
 const elsewhere = process.platform === 'linux' ? undefined : 'the addon is for Linux';
 
@@ -59,6 +69,13 @@ describeUnless(elsewhere, 'the packed tarball', () => {
       ])
         expect(paths).toContain(path);
       expect(some(/^prebuilds\/linux-\w+-\w+\/napi9-openssl3\.node(\.hmac)?$/)).toHaveLength(2);
+    });
+
+    it.skipIf(noModule !== undefined)('the PKCS#11 module with its digest', () => {
+      expect(some(/^prebuilds\/[\w-]+\/libstrongroom-pkcs11\.so(\.hmac)?$/)).toHaveLength(2);
+      expect(packedText('THIRD-PARTY-NOTICES')).toMatch(
+        /^OpenSSL 3\.[\d.]+.*libstrongroom-pkcs11\.so$/m,
+      );
     });
 
     it('no tests, no TypeScript sources, nothing of a build or an editor', () => {
@@ -118,6 +135,33 @@ describeUnless(elsewhere, 'the packed tarball', () => {
         'strongroom',
       ]);
     });
+
+    it.skipIf(noModule !== undefined || !existsSync(pkcs11Tool))(
+      'finds the PKCS#11 module, which works where it lies',
+      async () => {
+        const { status, stdout, stderr } = await host.run(consumer, [
+          ...['npx', 'strongroom', 'hsm', 'module-path'],
+        ]);
+        expect([status, stderr]).toEqual([0, '']);
+        const module = stdout.trimEnd();
+        expect(module).toMatch(
+          /node_modules\/strongroom\/prebuilds\/[\w-]+\/libstrongroom-pkcs11\.so$/,
+        );
+        const token = join(consumer, 'token');
+        writeFileSync(join(consumer, 'so-pin'), '12345678\n');
+        const made = await host.run(consumer, [
+          ...['npx', 'strongroom', 'hsm', 'init', 'shared'],
+          ...['--directory', token, '--so-pin-file', 'so-pin'],
+        ]);
+        expect([made.status, made.stderr]).toEqual([0, '']);
+        // What the command made, a PKCS#11 program sees.
+        const slots = spawnSync(pkcs11Tool, ['--module', module, '--list-token-slots'], {
+          env: { ...host.environment(), STRONGROOM_TOKEN_DIR: token },
+          encoding: 'utf8',
+        });
+        expect(slots.stdout).toMatch(/token label +: shared$/m);
+      },
+    );
 
     it('opens a device, logs in, makes a key and signs', async () => {
       writeFileSync(join(consumer, 'use-hsm.mjs'), program);

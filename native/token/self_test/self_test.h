@@ -53,6 +53,10 @@ CK_RV require(Algorithm algorithm);
 // first load.
 CK_RV integrity();
 
+// run_all runs the integrity test and every known-answer test once more. CKR_STRONGROOM_BUSY on a
+// no-wait thread.
+CK_RV run_all();
+
 // The error state is sticky for the process.
 bool in_error_state();
 std::string failed_test();

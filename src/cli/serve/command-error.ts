@@ -49,7 +49,8 @@ const START_EXITS: Readonly<Record<Exclude<StartErrorCode, 'CONFLICT'>, ExitCode
   FAILED: EXIT.failure,
 };
 
-const DEVICE_TROUBLE: Readonly<Record<string, string>> = {
+/** What is wrong with a device, by what opening it answered. */
+export const DEVICE_TROUBLE: Readonly<Record<string, string>> = {
   CKR_STRONGROOM_FLASH_IN_USE: 'its flash is in use by another process',
   CKR_STRONGROOM_FLASH_VERSION: 'its flash was written by a newer version',
   CKR_STRONGROOM_FLASH_INTEGRITY: 'its flash is cut, altered, rolled back or of another device',
