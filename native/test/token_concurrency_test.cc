@@ -124,16 +124,16 @@ TEST_F(TokenConcurrencyTest, LoginsForOneOperationAgainstLogouts) {
   of_private.flag(CKA_SIGN, true).flag(CKA_ALWAYS_AUTHENTICATE, true).flag(CKA_TOKEN, true);
   Pair pair;
   ASSERT_CKR(CKR_OK, generate_pair(owner, CKM_EC_KEY_PAIR_GEN, of_public, of_private, &pair));
+  Attributes wanted;
+  wanted.number(CKA_CLASS, CKO_PRIVATE_KEY);
+  std::atomic<CK_OBJECT_HANDLE> key{pair.private_key};
   std::atomic<bool> done{false};
   std::atomic<int> signatures{0};
   std::thread signer([&] {
     const CK_SESSION_HANDLE session = open_session();
-    Attributes wanted;
-    wanted.number(CKA_CLASS, CKO_PRIVATE_KEY);
     CK_MECHANISM mechanism{CKM_ECDSA_SHA256, nullptr, 0};
     while (!done) {
-      const auto keys = find(session, wanted);
-      if (keys.empty() || c().C_SignInit(session, &mechanism, keys[0]) != CKR_OK) continue;
+      if (c().C_SignInit(session, &mechanism, key) != CKR_OK) continue;
       const CK_RV again = try_login(session, CKU_CONTEXT_SPECIFIC, kUserPin);
       CK_BYTE data[8] = {};
       CK_BYTE signature[64];
@@ -148,6 +148,7 @@ TEST_F(TokenConcurrencyTest, LoginsForOneOperationAgainstLogouts) {
     if (i % 4 != 0) continue;
     EXPECT_CKR(CKR_OK, c().C_Logout(owner));
     login(owner);
+    key = find(owner, wanted).at(0);  // a logout makes its handle another one
   }
   done = true;
   signer.join();
