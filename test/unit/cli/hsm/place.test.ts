@@ -10,7 +10,7 @@ const file = join(scratch, 'pkcs11.conf');
 
 function configured(text: string): Record<string, string> {
   writeFileSync(file, text);
-  return { HOME: '/home/alice', STRONGROOM_PKCS11_CONF: file };
+  return { HOME: '/users/alice', STRONGROOM_PKCS11_CONF: file };
 }
 
 describe('the device directory', () => {
@@ -24,7 +24,7 @@ describe('the device directory', () => {
       slotCount: 1,
     });
     expect(findPlace(undefined, environment).directory).toBe('/srv/token');
-    const home = '/home/alice/.local/share/strongroom/token';
+    const home = '/users/alice/.local/share/strongroom/token';
     expect(findPlace(undefined, configured('')).directory).toBe(home);
     const data = { ...configured(''), XDG_DATA_HOME: '/data' };
     expect(findPlace(undefined, data).directory).toBe('/data/strongroom/token');
@@ -37,7 +37,7 @@ describe('the device directory', () => {
       '# a comment\n\n  slots = 3\ndirectory=~/tokens\r\nsessions = 2\nrw_sessions=1\nsession_idle_seconds = 0\n',
     );
     expect(findPlace(undefined, environment)).toEqual({
-      directory: '/home/alice/tokens',
+      directory: '/users/alice/tokens',
       slotCount: 3,
     });
     expect(findPlace('/elsewhere', environment).slotCount).toBe(3);
