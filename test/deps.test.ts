@@ -14,6 +14,8 @@ const rooms: Record<string, readonly string[]> = {
   values: [],
   api: ['values'],
   clock: [],
+  // Counts, in a library's form: it knows names and numbers, and nobody's types.
+  metrics: [],
   // Starts a server as a child process, for tests and the demo: it knows the command line, not the code.
   testing: [],
   link: ['native', 'hsm'],
@@ -31,7 +33,7 @@ const rooms: Record<string, readonly string[]> = {
   // What a service stands on, whatever the transport: device, store, root credential, the KMS over them.
   server: [
     ...['hsm', 'values', 'api', 'clock', 'link', 'cluster', 'keystore', 'access', 'audit'],
-    ...['store', 'config', 'kms', 'services'],
+    ...['store', 'config', 'kms', 'services', 'metrics'],
   ],
   http: ['native', 'api', 'clock', 'access', 'audit', 'config', 'kms', 'services'],
   // A transport like http, and of one mind with it about what is refused before the KMS sees it.
@@ -53,7 +55,7 @@ const rooms: Record<string, readonly string[]> = {
       'access',
       'audit',
     ],
-    ...['store', 'config', 'xks-proxy', 'kms', 'services', 'server', 'http', 'admin'],
+    ...['store', 'config', 'xks-proxy', 'kms', 'services', 'server', 'http', 'admin', 'metrics'],
   ],
 };
 

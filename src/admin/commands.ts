@@ -18,6 +18,17 @@ export function statusCommand(report: () => unknown): AdminCommand {
   };
 }
 
+/** `metrics`: what is counted, as OpenMetrics text. No arguments. */
+export function metricsCommand(text: () => Promise<string>): AdminCommand {
+  return {
+    name: 'metrics',
+    run(args) {
+      refuseArguments(args);
+      return text();
+    },
+  };
+}
+
 /** `stop`: begins an orderly shutdown and answers at once; stop() is called after the answer is under way. */
 export function stopCommand(stop: () => void): AdminCommand {
   return {

@@ -6,9 +6,9 @@ import { type AdminArguments, AdminError } from '../admin/admin-protocol.ts';
 import { dataDirectoryPath, parseCommandLine } from './arguments.ts';
 import { type CommandLine, EXIT_CODES_HELP } from './command.ts';
 import { CommandError } from './exit.ts';
-import { printJson } from './output.ts';
+import { print, printJson } from './output.ts';
 
-/** A command line for one admin command without arguments; prints its result as JSON. */
+/** A command line for one admin command without arguments; prints its result: text as it is, anything else as JSON. */
 export function adminCommand(command: string, summary: string): CommandLine {
   return {
     help: `strongroom ${command}: ${summary}
@@ -18,7 +18,9 @@ export function adminCommand(command: string, summary: string): CommandLine {
 ${EXIT_CODES_HELP}`,
     async run(argv) {
       const { values } = parseCommandLine(argv, { options: { 'data-dir': { type: 'string' } } });
-      printJson(await askService(dataDirectoryPath(values['data-dir']), command));
+      const result = await askService(dataDirectoryPath(values['data-dir']), command);
+      if (typeof result === 'string') print(result);
+      else printJson(result);
     },
   };
 }

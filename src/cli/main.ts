@@ -89,6 +89,7 @@ const HSM: Commands = {
 };
 
 const STATUS = 'what a running service says of itself';
+const METRICS = 'what a running service counts, as OpenMetrics text';
 const STOP = 'stop a running service after its requests in flight';
 
 const COMMANDS: Commands = {
@@ -99,6 +100,10 @@ const COMMANDS: Commands = {
   status: {
     summary: STATUS,
     load: async () => (await import('./admin-command.ts')).adminCommand('status', STATUS),
+  },
+  metrics: {
+    summary: METRICS,
+    load: async () => (await import('./admin-command.ts')).adminCommand('metrics', METRICS),
   },
   stop: {
     summary: STOP,

@@ -57,6 +57,11 @@ export class Device implements AsyncDisposable {
     return this.#transport.epoch;
   }
 
+  /** Commands that this device object has sent. */
+  get commandCount(): number {
+    return this.#transport.commandCount;
+  }
+
   /** Slots, in order. By default those with a token in them; every slot of our own device has one. */
   async slots(options: { tokenPresent?: boolean } = {}): Promise<Slot[]> {
     const { slots } = await this.#transport.call('GetSlotList', NO_SESSION, {

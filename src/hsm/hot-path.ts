@@ -413,6 +413,7 @@ export class HotPath {
     const words = this.#words;
     const state = this.#state;
     const attached = input.length >= ATTACH_FROM_BYTES;
+    this.#transport.commandCount += 1;
     words[WORD.magic] = MAGIC_WORD;
     words[WORD.command] = command.word;
     words[WORD.flags] = (attached ? ATTACHED_INPUT : 0) | (room < 0 ? 0 : ATTACHED_OUTPUT);

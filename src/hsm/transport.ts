@@ -39,6 +39,8 @@ export class Transport {
   readonly #sessions = new Set<SessionState>();
   #sequence = 0;
   #epoch = 0;
+  /** Commands sent so far; one that is sent again because it had to wait counts twice. */
+  commandCount = 0;
 
   constructor(link: Link) {
     this.link = link;
@@ -120,6 +122,7 @@ export class Transport {
     try {
       const answer = this.#callSync(command, sequence, request);
       if (answer !== undefined && answer.status !== CKR.CKR_STRONGROOM_BUSY) return answer;
+      this.commandCount += 1;
       const response = await this.link.transact(request, responseBytes);
       try {
         return decodeResponse(command, sequence, response);
@@ -145,6 +148,7 @@ export class Transport {
     if (sync === undefined || !COMMANDS[command].sync || request.length > sync.responseOffset)
       return undefined;
     sync.slab.set(request);
+    this.commandCount += 1;
     sync.exec();
     const length = responseLength(sync);
     const response = sync.slab.subarray(sync.responseOffset, sync.responseOffset + length);

@@ -57,8 +57,8 @@ export interface DomainConnection {
 
 // Of all Regions of this thread. Together fewer than the four threads of libuv's pool, which other work needs too. What
 // waits is a few seconds of work in one case, a few minutes in the other.
-const slowTurns = new Turns({ countMax: 2, waitingCountMax: 4096 });
-const searchTurns = new Turns({ countMax: 1, waitingCountMax: 256 });
+export const slowTurns: Turns = new Turns({ countMax: 2, waitingCountMax: 4096 });
+export const searchTurns: Turns = new Turns({ countMax: 1, waitingCountMax: 256 });
 
 /** @throws CkrError, DomainError, RecordIntegrityError (the ring's), StoreUnavailableError */
 export async function connectDomain(options: DomainConnectionOptions): Promise<DomainConnection> {

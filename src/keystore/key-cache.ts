@@ -40,6 +40,11 @@ export class KeyCache<Handle> {
     this.#options = options;
   }
 
+  /** Uses that found the key unwrapped, or being so. */
+  hitCount = 0;
+  /** Uses that had to unwrap it. */
+  missCount = 0;
+
   /** Keys in the cache, those being unwrapped included. */
   get count(): number {
     return this.#entries.size;
@@ -60,7 +65,10 @@ export class KeyCache<Handle> {
   /** The key's handle where it is at hand: valid until the caller's turn ends. Counts as a use. */
   peek(material: KeyMaterial): Handle | undefined {
     const entry = this.#entries.get(this.#identity(material));
-    if (entry?.handle !== undefined) this.#renew(entry);
+    if (entry?.handle !== undefined) {
+      this.hitCount += 1;
+      this.#renew(entry);
+    }
     return entry?.handle;
   }
 
@@ -96,9 +104,11 @@ export class KeyCache<Handle> {
     const identity = this.#identity(material);
     const known = this.#entries.get(identity);
     if (known !== undefined) {
+      this.hitCount += 1;
       this.#renew(known);
       return known;
     }
+    this.missCount += 1;
     const entry: Entry<Handle> = {
       identity,
       handle: undefined,

@@ -100,6 +100,15 @@ export class KeyStoreBusyError extends Error {
   override readonly name = 'KeyStoreBusyError';
 }
 
+/** How a key store's cache of unwrapped keys does, counted from the newest connection to its device on. */
+export interface KeyStoreLoad {
+  /** Unwrapped now. */
+  readonly cachedKeys: number;
+  /** Uses of a key that was unwrapped already, and of one that was not. */
+  readonly cacheHits: number;
+  readonly cacheMisses: number;
+}
+
 /**
  * Every method that takes a key token rejects with KeyTokenError where it is not the material's. Material of
  * another spec or usage than the method and the algorithm call for is an error of the caller (TypeError). Every method
@@ -115,6 +124,8 @@ export interface KeyStore extends AsyncDisposable {
   destroy(materials: readonly KeyMaterial[]): Promise<void>;
   /** Lets go of what is at hand of a key's material: it was destroyed, here or in another thread. */
   forget(key: Pick<MaterialBinding, 'accountId' | 'region' | 'keyId'>): void;
+  /** For metrics. */
+  load(): KeyStoreLoad;
   /** @throws KeyTokenError */
   seal(
     material: KeyMaterial,

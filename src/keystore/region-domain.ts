@@ -38,6 +38,7 @@ import {
   type EncryptionKey,
   type KeyMaterial,
   type KeyStore,
+  type KeyStoreLoad,
   type Mac,
   type MaterialBinding,
   MessageAuthenticationError,
@@ -101,6 +102,13 @@ export class RegionDomain implements KeyStore {
     );
     const { accountId, region, keyId, materialId, keySpec, keyUsage } = binding;
     return { accountId, region, keyId, materialId, keySpec, keyUsage, ...made };
+  }
+
+  load(): KeyStoreLoad {
+    const { cache, publicKeys } = this.#connection ?? {};
+    const sum = (name: 'count' | 'hitCount' | 'missCount'): number =>
+      (cache?.[name] ?? 0) + (publicKeys?.[name] ?? 0);
+    return { cachedKeys: sum('count'), cacheHits: sum('hitCount'), cacheMisses: sum('missCount') };
   }
 
   async destroy(materials: readonly KeyMaterial[]): Promise<void> {

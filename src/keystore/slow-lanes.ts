@@ -23,6 +23,10 @@ export class Turns {
     this.#waitingCountMax = waitingCountMax;
   }
 
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
   /** @throws KeyStoreBusyError */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#freeCount > 0) this.#freeCount -= 1;

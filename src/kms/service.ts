@@ -39,11 +39,23 @@ export interface KmsServiceOptions {
   /** Answers carry a Server-Timing header with the time of each stage. Default: no. */
   readonly serverTiming?: boolean;
   readonly onFault?: (fault: Fault) => void;
+  /** Told of each request when its answer is about to leave. */
+  readonly onAnswer?: (answer: Answered) => void;
+}
+
+/** How a request went. */
+export interface Answered {
+  /** Undefined: it did not get as far as being one. */
+  readonly operation: string | undefined;
+  /** The exception's name; undefined: it succeeded. */
+  readonly exception: string | undefined;
+  /** Stage and its time, ms, in order. */
+  readonly stages: StageTimer['stages'];
 }
 
 export function createKmsService(options: KmsServiceOptions): ServiceHandler {
   const { authenticate, audit, wallClock: wall = wallClock, domainClock = wall } = options;
-  const { serverTiming = false, onFault = () => undefined } = options;
+  const { serverTiming = false, onFault = () => undefined, onAnswer } = options;
   const { regions } = options;
   const pipeline = new Pipeline({ authenticate, regions, operations, domainClock });
 
@@ -57,7 +69,7 @@ export function createKmsService(options: KmsServiceOptions): ServiceHandler {
   }
 
   return async (request: ServiceRequest): Promise<ServiceResponse> => {
-    const timer = serverTiming ? new StageTimer() : undefined;
+    const timer = serverTiming || onAnswer ? new StageTimer() : undefined;
     const trail = new RequestTrail(request, wall.nowMs());
     let output: object | undefined;
     let refusal: KmsException | undefined;
@@ -72,11 +84,15 @@ export function createKmsService(options: KmsServiceOptions): ServiceHandler {
     } catch (error) {
       refusal = refuse(error, trail);
     }
-    timer?.ended('audit');
+    if (timer) {
+      timer.ended('audit');
+      const operation = trail.operation?.name;
+      onAnswer?.({ operation, exception: refusal?.name, stages: timer.stages });
+    }
     const responseHeaders = {
       ...replyHeaders,
       'x-amzn-RequestId': trail.requestId,
-      ...(timer && { 'Server-Timing': timer.header() }),
+      ...(serverTiming && timer && { 'Server-Timing': timer.header() }),
     };
     try {
       if (refusal !== undefined)

@@ -13,7 +13,7 @@ import type { Device } from '../hsm/index.ts';
 import { RegionDomain } from '../keystore/region-domain.ts';
 import type { DestroyedKey } from '../kms/due/due-work.ts';
 import { type RegionParts, type RegionService, regionServices } from '../kms/region-service.ts';
-import { createKmsService, type Fault } from '../kms/service.ts';
+import { type Answered, createKmsService, type Fault } from '../kms/service.ts';
 import type { MetadataStore } from '../store/metadata-store.ts';
 import { onlySlot } from './token.ts';
 
@@ -37,6 +37,7 @@ export interface KmsParts {
   /** Dates of keys. Default: the machine's clock. */
   readonly domainClock?: Clock;
   readonly onFault: (fault: Fault) => void;
+  readonly onAnswer?: (answer: Answered) => void;
 }
 
 export interface Kms extends AsyncDisposable {
@@ -75,7 +76,7 @@ export async function openRegions(
 /** @throws CkrError, DomainError, RecordIntegrityError, StoreUnavailableError; the store is closed then */
 export async function openKms(
   settings: KmsSettings,
-  { device, store, domainClock = wallClock, onFault }: KmsParts,
+  { device, store, domainClock = wallClock, onFault, onAnswer }: KmsParts,
 ): Promise<Kms> {
   const { serverTiming } = settings;
   await using opened = new AsyncDisposableStack();
@@ -89,6 +90,7 @@ export async function openKms(
     domainClock,
     serverTiming,
     onFault,
+    ...(onAnswer && { onAnswer }),
   });
   const parts = opened.move();
   return {

@@ -214,6 +214,25 @@ describe('strongroom keys', () => {
   });
 });
 
+describe('strongroom metrics', () => {
+  it('tells in OpenMetrics what every thread counts', async () => {
+    await prints('keys', 'list');
+    const text = await prints('metrics');
+    expect(text).toMatch(/^# TYPE strongroom_requests counter$/m);
+    const listed = [
+      ...text.matchAll(/^strongroom_requests_total\{(.*operation="ListKeys".*)\} (\d+)$/gm),
+    ];
+    expect(listed.reduce((sum, [, , count]) => sum + Number(count), 0)).toBeGreaterThan(0);
+    for (const thread of ['main', 'http-0', 'http-1'])
+      expect(text).toMatch(
+        new RegExp(`^strongroom_hsm_commands_total\\{thread="${thread}"\\} [1-9]`, 'm'),
+      );
+    expect(text).toMatch(/^strongroom_hsm_token_objects\{thread="main"\} [1-9]\d*$/m);
+    expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds\{thread="http-1"\}/m);
+    expect(text.endsWith('# EOF\n')).toBe(true);
+  });
+});
+
 describe('strongroom credentials', () => {
   const secret = (): string => server.credentials.secretAccessKey;
 

@@ -17,6 +17,7 @@ import {
   type EncryptionKey,
   type KeyMaterial,
   type KeyStore,
+  type KeyStoreLoad,
   KeyTokenError,
   type Mac,
   type MaterialBinding,
@@ -76,6 +77,10 @@ export class FakeKeyStore implements KeyStore {
     const key = pair?.privateKey ?? randomBytes(macLengths[keySpec] ?? 32);
     this.#keys.set(identity({ ...binding, keyToken }), key);
     return { ...binding, keyToken, ...(pair && { publicKey: spki(pair.publicKey) }) };
+  }
+
+  load(): KeyStoreLoad {
+    return { cachedKeys: 0, cacheHits: 0, cacheMisses: 0 };
   }
 
   async destroy(materials: readonly KeyMaterial[]): Promise<void> {

@@ -7,11 +7,17 @@ import { DomainClock, wallClock } from '../../clock/clock.ts';
 import type { Device } from '../../hsm/index.ts';
 import { startHttpServer, type TlsIdentity } from '../../http/server.ts';
 import type { DestroyedKey } from '../../kms/due/due-work.ts';
+import { type MetricsSnapshot, ServiceMetrics } from '../../metrics/service-metrics.ts';
 import { faultText, type KmsSettings, openKms } from '../../server/kms.ts';
+import { deviceReadings, kmsReadings } from '../../server/readings.ts';
 import type { MetadataStore } from '../../store/metadata-store.ts';
 
 /** What a thread is given; survives structured cloning. */
 export interface HttpThreadOptions extends KmsSettings {
+  /** For metrics. */
+  readonly name: string;
+  /** The device is this thread's, so its metrics tell of it. */
+  readonly ownsDevice: boolean;
   readonly host: string;
   readonly port: number;
   /** Several threads listen on the one port. */
@@ -26,6 +32,7 @@ export interface HttpThread {
   readonly port: number;
   /** Lets go of a key that was destroyed. */
   forget(key: DestroyedKey): Promise<void>;
+  metrics(): Promise<MetricsSnapshot>;
   /** Stops accepting, finishes what is in flight within `graceMs`, lets go of store and device. */
   close(graceMs: number): Promise<void>;
 }
@@ -40,12 +47,17 @@ export async function openHttpThread(
   options: HttpThreadOptions,
 ): Promise<HttpThread> {
   await using opened = new AsyncDisposableStack();
+  const metrics = new ServiceMetrics(options.name, async () => ({
+    ...kmsReadings(device, kms.regions),
+    ...(options.ownsDevice && { device: await deviceReadings(device) }),
+  }));
   const kms = opened.use(
     await openKms(options, {
       device,
       store,
       domainClock: new DomainClock(wallClock, options.domainClock),
       onFault: (fault) => void process.stderr.write(`${faultText(fault)}\n`),
+      onAnswer: (answer) => metrics.count(answer),
     }),
   );
   const { host, port, reusePort, tls } = options;
@@ -54,6 +66,7 @@ export async function openHttpThread(
   return {
     port: server.port,
     forget: (key) => kms.forget(key),
+    metrics: () => metrics.snapshot(),
     async close(graceMs) {
       await server.close(graceMs);
       await parts.disposeAsync();

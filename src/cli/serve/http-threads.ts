@@ -4,7 +4,9 @@
 import { Worker } from 'node:worker_threads';
 import { probeBind } from '../../http/bind.ts';
 import type { DestroyedKey } from '../../kms/due/due-work.ts';
+import { type MetricsSnapshot, ServiceMetrics } from '../../metrics/service-metrics.ts';
 import type { Foundation } from '../../server/foundation.ts';
+import { deviceReadings, noReadings } from '../../server/readings.ts';
 import { workerUrl } from '../../store/worker-url.ts';
 import { type HttpThreadOptions, openHttpThread } from './http-thread.ts';
 import type { FromHttpWorker, HttpWorkerData, ToHttpWorker } from './http-worker.ts';
@@ -15,7 +17,7 @@ const GRACE_MS = 10_000;
 export interface HttpThreadsOptions {
   /** 1: the calling thread serves. */
   readonly count: number;
-  readonly thread: Omit<HttpThreadOptions, 'reusePort'>;
+  readonly thread: Omit<HttpThreadOptions, 'reusePort' | 'name' | 'ownsDevice'>;
   readonly foundation: Foundation;
   /** What is opened goes here; it closes before the foundation. */
   readonly parts: AsyncDisposableStack;
@@ -27,6 +29,8 @@ export interface HttpThreads {
   readonly port: number;
   /** Lets go of a key that was destroyed, in all of them. */
   forget(key: DestroyedKey): Promise<void>;
+  /** Of all of them. */
+  metrics(): Promise<MetricsSnapshot[]>;
 }
 
 /** Opens the threads. */
@@ -34,9 +38,18 @@ export async function openHttpThreads(options: HttpThreadsOptions): Promise<Http
   const { count, thread, foundation, parts } = options;
   if (count > 1) return openWorkers(options);
   const store = foundation.openStore();
-  const http = await openHttpThread(foundation.device, store, { ...thread, reusePort: false });
+  const http = await openHttpThread(foundation.device, store, {
+    ...thread,
+    reusePort: false,
+    name: 'main',
+    ownsDevice: true,
+  });
   parts.defer(() => http.close(GRACE_MS));
-  return http;
+  return {
+    port: http.port,
+    forget: (key) => http.forget(key),
+    metrics: async () => [await http.metrics()],
+  };
 }
 
 async function openWorkers({
@@ -47,13 +60,13 @@ async function openWorkers({
   onLost,
 }: HttpThreadsOptions): Promise<HttpThreads> {
   const port = await probeBind(thread.host, thread.port);
-  const forgets: ((key: DestroyedKey) => Promise<void>)[] = [];
+  const workers: { readonly worker: Worker; readonly ended: Promise<void> }[] = [];
   for (let index = 0; index < count; index += 1) {
     const store = foundation.connect();
     const data: HttpWorkerData = {
       attachId: foundation.device.attachId,
       store,
-      thread: { ...thread, port, reusePort: true },
+      thread: { ...thread, port, reusePort: true, name: `http-${index}`, ownsDevice: false },
     };
     const worker = new Worker(workerUrl('./http-worker', import.meta.url), {
       name: `http-${index}`,
@@ -67,33 +80,52 @@ async function openWorkers({
     });
     await workerReady(worker, ended);
     worker.on('error', (error) => process.stderr.write(`an HTTP thread ended: ${error.message}\n`));
-    forgets.push((key) => forgotten(worker, ended, key));
+    workers.push({ worker, ended });
     parts.defer(async () => {
       told = true;
       worker.postMessage({ kind: 'close', graceMs: GRACE_MS } satisfies ToHttpWorker);
       await ended;
     });
   }
+  const main = new ServiceMetrics('main', async () => ({
+    ...noReadings,
+    hsmCommands: foundation.device.commandCount,
+    device: await deviceReadings(foundation.device),
+  }));
   return {
     port,
     async forget(key) {
-      await Promise.all(forgets.map((forget) => forget(key)));
+      const order: ToHttpWorker = { kind: 'forget', key };
+      await Promise.all(workers.map((each) => answer(each, order, 'forgotten')));
+    },
+    async metrics() {
+      const answers = await Promise.all(
+        workers.map((each) => answer(each, { kind: 'metrics' }, 'metrics')),
+      );
+      const snapshots = answers.flatMap((each) => (each === undefined ? [] : [each.snapshot]));
+      return [await main.snapshot(), ...snapshots];
     },
   };
 }
 
-/** Resolves when the worker has let go of the key, or has ended. */
-function forgotten(worker: Worker, ended: Promise<void>, key: DestroyedKey): Promise<void> {
-  const answered = new Promise<void>((resolve) => {
-    const listen = ({ kind }: FromHttpWorker): void => {
-      if (kind !== 'forgotten') return;
+type Answer<Kind> = Extract<FromHttpWorker, { readonly kind: Kind }>;
+
+/** Gives a worker an order. @returns its answer; undefined when it has ended */
+function answer<Kind extends FromHttpWorker['kind']>(
+  { worker, ended }: { readonly worker: Worker; readonly ended: Promise<void> },
+  order: ToHttpWorker,
+  kind: Kind,
+): Promise<Answer<Kind> | undefined> {
+  const answered = new Promise<Answer<Kind>>((resolve) => {
+    const listen = (message: FromHttpWorker): void => {
+      if (message.kind !== kind) return;
       worker.off('message', listen);
-      resolve();
+      resolve(message as Answer<Kind>);
     };
     worker.on('message', listen);
   });
-  worker.postMessage({ kind: 'forget', key } satisfies ToHttpWorker);
-  return Promise.race([answered, ended]);
+  worker.postMessage(order);
+  return Promise.race([answered, ended.then(() => undefined)]);
 }
 
 function workerReady(worker: Worker, ended: Promise<void>): Promise<FromHttpWorker> {

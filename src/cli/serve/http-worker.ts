@@ -1,10 +1,11 @@
 /**
  * Entry of a worker thread that serves HTTP. Joins the main thread's application on the device, says 'ready', lets go of
- * destroyed keys and closes when told.
+ * destroyed keys, tells its metrics and closes when told.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { DestroyedKey } from '../../kms/due/due-work.ts';
 import { attachDevice } from '../../link/in-process.ts';
+import type { MetricsSnapshot } from '../../metrics/service-metrics.ts';
 import type { StoreDescriptor } from '../../store/protocol.ts';
 import { openStoreClient } from '../../store/store-client.ts';
 import { type HttpThreadOptions, openHttpThread } from './http-thread.ts';
@@ -19,10 +20,13 @@ export interface HttpWorkerData {
 export type FromHttpWorker =
   | { readonly kind: 'ready'; readonly port: number }
   /** Of the order of 'forget'. */
-  | { readonly kind: 'forgotten' };
+  | { readonly kind: 'forgotten' }
+  /** Of the order of 'metrics'. */
+  | { readonly kind: 'metrics'; readonly snapshot: MetricsSnapshot };
 export type ToHttpWorker =
   | { readonly kind: 'close'; readonly graceMs: number }
-  | { readonly kind: 'forget'; readonly key: DestroyedKey };
+  | { readonly kind: 'forget'; readonly key: DestroyedKey }
+  | { readonly kind: 'metrics' };
 
 if (parentPort === null) throw new Error('http-worker runs as a worker thread');
 const port = parentPort;
@@ -35,6 +39,10 @@ port.on('message', async (message: ToHttpWorker) => {
     // What cannot be refreshed now is at the next request.
     await thread.forget(message.key).catch(() => undefined);
     say({ kind: 'forgotten' });
+    return;
+  }
+  if (message.kind === 'metrics') {
+    say({ kind: 'metrics', snapshot: await thread.metrics() });
     return;
   }
   await thread.close(message.graceMs);

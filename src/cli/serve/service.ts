@@ -3,10 +3,11 @@
  */
 import { existsSync } from 'node:fs';
 import { AdminPlane, AdminServer } from '../../admin/admin-server.ts';
-import { clockCommand, statusCommand, stopCommand } from '../../admin/commands.ts';
+import { clockCommand, metricsCommand, statusCommand, stopCommand } from '../../admin/commands.ts';
 import type { Device } from '../../hsm/index.ts';
 import { probeBind } from '../../http/bind.ts';
 import { deviceMemory } from '../../link/in-process.ts';
+import { mergeMetrics } from '../../metrics/service-metrics.ts';
 import { dataDirectory } from '../../server/data-directory.ts';
 import { ClockControl, openDomainClock } from '../../server/domain-clock.ts';
 import { dueFailureText, openDueWork } from '../../server/due-work.ts';
@@ -151,6 +152,7 @@ async function assemble(options: ServeOptions, parts: AsyncDisposableStack) {
   };
   const admin = new AdminPlane([
     statusCommand(status),
+    metricsCommand(async () => mergeMetrics(await http.metrics())),
     stopCommand(requestStop),
     clockCommand(clock),
   ]);
