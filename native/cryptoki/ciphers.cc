@@ -79,6 +79,24 @@ CK_RV C_EncryptMessage(CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_UL
   });
 }
 
+CK_RV C_EncryptMessageBegin(CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter,
+                            CK_ULONG ulParameterLen, CK_BYTE_PTR pAad, CK_ULONG ulAadLen) {
+  return in_session(hSession, [&](token::Session& session) {
+    return operations::encrypt_message_begin(session, pParameter, ulParameterLen, pAad, ulAadLen);
+  });
+}
+
+CK_RV C_EncryptMessageNext(CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter,
+                           CK_ULONG ulParameterLen, CK_BYTE_PTR pPlaintextPart,
+                           CK_ULONG ulPlaintextPartLen, CK_BYTE_PTR pCiphertextPart,
+                           CK_ULONG_PTR pulCiphertextPartLen, CK_FLAGS flags) {
+  return in_session(hSession, [&](token::Session& session) {
+    return operations::encrypt_message_next(session, pParameter, ulParameterLen, pPlaintextPart,
+                                            ulPlaintextPartLen, pCiphertextPart,
+                                            pulCiphertextPartLen, flags);
+  });
+}
+
 CK_RV C_MessageEncryptFinal(CK_SESSION_HANDLE hSession) {
   return in_session(
       hSession, [](token::Session& session) { return operations::message_encrypt_final(session); });
@@ -96,6 +114,24 @@ CK_RV C_DecryptMessage(CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_UL
   return in_session(hSession, [&](token::Session& session) {
     return operations::decrypt_message(session, pParameter, ulParameterLen, pAad, ulAadLen,
                                        pCiphertext, ulCiphertextLen, pPlaintext, pulPlaintextLen);
+  });
+}
+
+CK_RV C_DecryptMessageBegin(CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter,
+                            CK_ULONG ulParameterLen, CK_BYTE_PTR pAad, CK_ULONG ulAadLen) {
+  return in_session(hSession, [&](token::Session& session) {
+    return operations::decrypt_message_begin(session, pParameter, ulParameterLen, pAad, ulAadLen);
+  });
+}
+
+CK_RV C_DecryptMessageNext(CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter,
+                           CK_ULONG ulParameterLen, CK_BYTE_PTR pCiphertextPart,
+                           CK_ULONG ulCiphertextPartLen, CK_BYTE_PTR pPlaintextPart,
+                           CK_ULONG_PTR pulPlaintextPartLen, CK_FLAGS flags) {
+  return in_session(hSession, [&](token::Session& session) {
+    return operations::decrypt_message_next(session, pParameter, ulParameterLen, pCiphertextPart,
+                                            ulCiphertextPartLen, pPlaintextPart,
+                                            pulPlaintextPartLen, flags);
   });
 }
 

@@ -278,3 +278,29 @@ export const functions = {
     ['C_UnwrapKeyAuthenticated', [S, M, O, B, U, A, U, B, U, OP]],
   ],
 };
+
+/**
+ * Where a mechanism is defined: the clause of PKCS#11 v3.2, or a page of ours. The first row whose pattern fits its name counts;
+ * the table of docs/pkcs11.md shows them.
+ */
+export const MECHANISM_CLAUSES = [
+  [/^CKM_STRONGROOM_DERIVE_AES_GCM$/, '[sealed messages](formats/sealed-message.md)'],
+  [/RSA/, '6.1'],
+  [/^CKM_(EC|ECDSA)_|^CKM_ECDSA$/, '6.3'],
+  [/^CKM_GENERIC_SECRET_KEY_GEN$/, '6.8'],
+  [/^CKM_AES_(KEY_GEN|ECB|CBC|CBC_PAD)$/, '6.10'],
+  [/^CKM_AES_CTR$/, '6.11'],
+  [/^CKM_AES_(GCM|CCM)$/, '6.13'],
+  [/^CKM_AES_CMAC/, '6.14'],
+  [/^CKM_AES_XTS/, '6.15'],
+  [/^CKM_AES_KEY_WRAP/, '6.16'],
+  [/^CKM_AES_.*_ENCRYPT_DATA$/, '6.17'],
+  [/^CKM_SHA_1/, '6.20'],
+  [/^CKM_SHA224/, '6.21'],
+  [/^CKM_SHA256/, '6.22'],
+  [/^CKM_SHA384/, '6.23'],
+  [/^CKM_SHA512/, '6.24'],
+  [/^CKM_SP800_108/, '6.42'],
+  [/^CKM_CHACHA20(_KEY_GEN)?$/, '6.58'],
+  [/^CKM_CHACHA20_POLY1305$/, '6.61'],
+];

@@ -85,6 +85,21 @@ CK_RV Mechanism::read(Reader& in, Form form) {
     case CKM_AES_GCM:
       rv = read_gcm(fields, form);
       break;
+    case CKM_AES_CTR:
+      rv = read_ctr(fields);
+      break;
+    case CKM_AES_CCM:
+      rv = read_ccm(fields, form);
+      break;
+    case CKM_CHACHA20:
+      rv = read_chacha20(fields);
+      break;
+    case CKM_CHACHA20_POLY1305:
+      rv = read_chacha20_poly1305(fields, form);
+      break;
+    case CKM_RSA_AES_KEY_WRAP:
+      read_rsa_aes_key_wrap(fields);
+      break;
     case CKM_STRONGROOM_DERIVE_AES_GCM:
       rv = read_seal(fields, form);
       break;
@@ -105,8 +120,8 @@ CK_RV Mechanism::read(Reader& in, Form form) {
     default:
       if (!opaque_allowed(mechanism_.mechanism, parameter.size()))
         return CKR_MECHANISM_PARAM_INVALID;
-      std::memcpy(&opaque_, parameter.data(), parameter.size());
-      mechanism_.pParameter = &opaque_;
+      std::memcpy(opaque_, parameter.data(), parameter.size());
+      mechanism_.pParameter = opaque_;
       mechanism_.ulParameterLen = parameter.size();
       return CKR_OK;
   }
@@ -139,6 +154,59 @@ CK_RV Mechanism::read_gcm(Reader& in, Form form) {
   return CKR_OK;
 }
 
+CK_RV Mechanism::read_ctr(Reader& in) {
+  const CK_ULONG counter_bits = in.u32();
+  const Bytes block = in.bytes();
+  ctr_ = {counter_bits, {}};
+  if (block.size() != sizeof ctr_.cb) return CKR_MECHANISM_PARAM_INVALID;
+  std::memcpy(ctr_.cb, block.data(), sizeof ctr_.cb);
+  set(ctr_);
+  return CKR_OK;
+}
+
+CK_RV Mechanism::read_ccm(Reader& in, Form form) {
+  const CK_ULONG data_length = in.u32();
+  const Bytes nonce = in.bytes();
+  if (!take_iv(nonce)) return CKR_MECHANISM_PARAM_INVALID;
+  if (form == Form::kSingle) {
+    const Bytes aad = in.bytes();
+    ccm_ = {data_length, iv_, iv_length_, aad.empty() ? nullptr : input(aad), aad.size(), in.u32()};
+    set(ccm_);
+    return CKR_OK;
+  }
+  const CK_ULONG fixed_bits = in.u32();
+  const CK_GENERATOR_FUNCTION generator = in.u32();
+  const CK_ULONG mac_length = in.u32();
+  const Bytes mac = in.bytes();
+  if (!take_tag(mac, mac_length)) return CKR_MECHANISM_PARAM_INVALID;
+  ccm_message_ = {data_length, iv_, iv_length_, fixed_bits, generator, tag_, mac_length};
+  set(ccm_message_);
+  return CKR_OK;
+}
+
+CK_RV Mechanism::read_chacha20(Reader& in) {
+  const Bytes counter = in.bytes();
+  const Bytes nonce = in.bytes();
+  chacha20_ = {input(counter), counter.size() * 8, input(nonce), nonce.size() * 8};
+  set(chacha20_);
+  return CKR_OK;
+}
+
+CK_RV Mechanism::read_chacha20_poly1305(Reader& in, Form form) {
+  const Bytes nonce = in.bytes();
+  if (!take_iv(nonce)) return CKR_MECHANISM_PARAM_INVALID;
+  const Bytes rest = in.bytes();
+  if (form == Form::kSingle) {
+    poly1305_ = {iv_, iv_length_ * 8, rest.empty() ? nullptr : input(rest), rest.size()};
+    set(poly1305_);
+    return CKR_OK;
+  }
+  if (!take_tag(rest, kTagBytesMax)) return CKR_MECHANISM_PARAM_INVALID;
+  poly1305_message_ = {iv_, iv_length_ * 8, tag_};
+  set(poly1305_message_);
+  return CKR_OK;
+}
+
 CK_RV Mechanism::read_seal(Reader& in, Form form) {
   const Bytes nonce = in.bytes();
   const Bytes tag = in.bytes();
@@ -168,8 +236,15 @@ void Mechanism::read_oaep(Reader& in) {
   const CK_RSA_PKCS_MGF_TYPE mgf = in.u32();
   const CK_RSA_PKCS_OAEP_SOURCE_TYPE source = in.u32();
   const Bytes label = in.bytes();
-  oaep_ = {hash, mgf, source, label.empty() ? nullptr : input(label), label.size()};
-  set(oaep_);
+  rsa_.oaep_ = {hash, mgf, source, label.empty() ? nullptr : input(label), label.size()};
+  set(rsa_.oaep_);
+}
+
+void Mechanism::read_rsa_aes_key_wrap(Reader& in) {
+  const CK_ULONG bits = in.u32();
+  read_oaep(in);
+  rsa_.rsa_aes_key_wrap_ = {bits, &rsa_.oaep_};
+  set(rsa_.rsa_aes_key_wrap_);
 }
 
 CK_RV Mechanism::read_kdf(Reader& in) {

@@ -63,9 +63,14 @@ class Mechanism {
  private:
   CK_RV read_gcm(Reader& in, Form form);
   CK_RV read_seal(Reader& in, Form form);
+  CK_RV read_ctr(Reader& in);
+  CK_RV read_ccm(Reader& in, Form form);
+  CK_RV read_chacha20(Reader& in);
+  CK_RV read_chacha20_poly1305(Reader& in, Form form);
   CK_RV read_kdf(Reader& in);
   void read_pss(Reader& in);
   void read_oaep(Reader& in);
+  void read_rsa_aes_key_wrap(Reader& in);
   bool take_iv(Bytes value);
   bool take_tag(Bytes value, std::size_t length);
   template <class T>
@@ -87,9 +92,18 @@ class Mechanism {
     CK_GCM_MESSAGE_PARAMS message_;
     SR_GCM_WRAP_PARAMS wrap_;
     SR_SEAL_PARAMS seal_;
+    CK_AES_CTR_PARAMS ctr_;
+    CK_CCM_PARAMS ccm_;
+    CK_CCM_MESSAGE_PARAMS ccm_message_;
+    CK_CHACHA20_PARAMS chacha20_;
+    CK_SALSA20_CHACHA20_POLY1305_PARAMS poly1305_;
+    CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS poly1305_message_;
     CK_RSA_PKCS_PSS_PARAMS pss_;
-    CK_RSA_PKCS_OAEP_PARAMS oaep_;
-    std::uint64_t opaque_;  // aligned for whatever it is
+    struct {
+      CK_RSA_AES_KEY_WRAP_PARAMS rsa_aes_key_wrap_;
+      CK_RSA_PKCS_OAEP_PARAMS oaep_;
+    } rsa_;
+    std::uint64_t opaque_[2];  // aligned for whatever it is
   };
   std::unique_ptr<Kdf> kdf_;
   // The module may write and read these again, so they are ours and not in memory that others can

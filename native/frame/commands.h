@@ -145,6 +145,10 @@ inline constexpr Row kRows[] = {
 
 // X(mechanism, bytes): mechanisms whose parameter is that many bytes without a pointer.
 #define SR_FOR_EACH_OPAQUE_MECHANISM(X) \
+  X(CKM_AES_CBC, 16) \
+  X(CKM_AES_CBC_PAD, 16) \
+  X(CKM_AES_CMAC_GENERAL, 8) \
+  X(CKM_AES_KEY_WRAP, 8) \
   X(CKM_SHA_1_HMAC_GENERAL, 8) \
   X(CKM_SHA224_HMAC_GENERAL, 8) \
   X(CKM_SHA256_HMAC_GENERAL, 8) \

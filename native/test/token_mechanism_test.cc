@@ -36,9 +36,9 @@ TEST_F(TokenMechanismTest, TheTableTellsTheTruth) {
   const std::set<CK_MECHANISM_TYPE> pss_mechanisms = {
       CKM_RSA_PKCS_PSS,        CKM_SHA1_RSA_PKCS_PSS,   CKM_SHA224_RSA_PKCS_PSS,
       CKM_SHA256_RSA_PKCS_PSS, CKM_SHA384_RSA_PKCS_PSS, CKM_SHA512_RSA_PKCS_PSS};
-  const std::set<CK_MECHANISM_TYPE> cut_macs = {CKM_SHA_1_HMAC_GENERAL, CKM_SHA224_HMAC_GENERAL,
+  const std::set<CK_MECHANISM_TYPE> cut_macs = {CKM_SHA_1_HMAC_GENERAL,  CKM_SHA224_HMAC_GENERAL,
                                                 CKM_SHA256_HMAC_GENERAL, CKM_SHA384_HMAC_GENERAL,
-                                                CKM_SHA512_HMAC_GENERAL};
+                                                CKM_SHA512_HMAC_GENERAL, CKM_AES_CMAC_GENERAL};
   const std::map<CK_MECHANISM_TYPE, CK_MECHANISM_TYPE> pss_hashes = {
       {CKM_SHA1_RSA_PKCS_PSS, CKM_SHA_1},
       {CKM_SHA224_RSA_PKCS_PSS, CKM_SHA224},
@@ -64,7 +64,7 @@ TEST_F(TokenMechanismTest, TheTableTellsTheTruth) {
       for (CK_OBJECT_HANDLE key : {aes, generic, chacha20, rsa.public_key, rsa.private_key,
                                    ec.public_key, ec.private_key}) {
         CK_GCM_PARAMS gcm{iv_bytes, 12, 96, nullptr, 0, 128};
-        CK_ULONG mac = 20;
+        CK_ULONG mac = 16;
         const auto hash = pss_hashes.find(type);
         CK_RSA_PKCS_PSS_PARAMS pss{hash != pss_hashes.end() ? hash->second : CKM_SHA256,
                                    CKG_MGF1_SHA256, 20};

@@ -224,7 +224,6 @@ TEST_F(TokenOperationTest, MessagesWithGcm) {
   whole.insert(whole.end(), tag, tag + 16);
   for (const CK_GCM_MESSAGE_PARAMS& each :
        {CK_GCM_MESSAGE_PARAMS{iv, 12, 8, CKG_GENERATE, tag, 128},
-        {iv, 12, 0, CKG_GENERATE_COUNTER, tag, 128},
         {iv, 8, 0, CKG_GENERATE, tag, 128},
         {nullptr, 12, 0, CKG_GENERATE, tag, 128},
         {iv, 12, 0, CKG_GENERATE, nullptr, 128},

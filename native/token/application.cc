@@ -7,6 +7,7 @@ namespace strongroom::token {
 void Operation::end() {
   kind = Kind::kNone;
   stream.reset();
+  sealing.reset();
   key.reset();
   iv.clear();
   aad.clear();

@@ -45,7 +45,7 @@ constexpr AttributeRow kRows[] = {
     {CKA_EXPONENT_2, kSecret, kPrivateKey, kCreate, kNever, CKK_RSA},
     {CKA_COEFFICIENT, kSecret, kPrivateKey, kCreate, kNever, CKK_RSA},
     {CKA_PUBLIC_KEY_INFO, kBytes, kPairKey, 0, kNever},
-    {CKA_VALUE_LEN, kUlong, kSecretKey, kGenerate | kDerive, kNever},
+    {CKA_VALUE_LEN, kUlong, kSecretKey, kGenerate | kUnwrap | kDerive, kNever},
     {CKA_EXTRACTABLE, kBool, kHiddenKey, kAnyOrigin, kOnlyToFalse},
     {CKA_LOCAL, kBool, kAnyKey, 0, kNever},
     {CKA_NEVER_EXTRACTABLE, kBool, kHiddenKey, 0, kNever},

@@ -23,7 +23,8 @@ constexpr std::size_t kChaCha20Key = 32;
 
 constexpr CK_FLAGS kEncrypts = CKF_ENCRYPT | CKF_DECRYPT;
 constexpr CK_FLAGS kWraps = CKF_WRAP | CKF_UNWRAP;
-constexpr CK_FLAGS kEncryptsMessages = CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT;
+constexpr CK_FLAGS kEncryptsMessages =
+    CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE;
 constexpr CK_FLAGS kSigns = CKF_SIGN | CKF_VERIFY;
 // Prime fields, curves by object identifier, points uncompressed.
 constexpr CK_FLAGS kCurves = CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS;
@@ -68,7 +69,7 @@ constexpr MechanismRow kRows[] = {
      0},
     rsa(CKM_RSA_PKCS, kSigns, Family::kRsaPkcs1, {}),
     rsa(CKM_SHA1_RSA_PKCS, kSigns, Family::kRsaPkcs1, kSha1),
-    rsa(CKM_RSA_PKCS_OAEP, CKF_ENCRYPT | CKF_DECRYPT, Family::kRsaOaep, {}),
+    rsa(CKM_RSA_PKCS_OAEP, kEncrypts | kWraps, Family::kRsaOaep, {}),
     rsa(CKM_RSA_PKCS_PSS, kSigns, Family::kRsaPss, {}),
     rsa(CKM_SHA1_RSA_PKCS_PSS, kSigns, Family::kRsaPss, kSha1),
     rsa(CKM_SHA256_RSA_PKCS, kSigns, Family::kRsaPkcs1, kSha256),
@@ -115,17 +116,21 @@ constexpr MechanismRow kRows[] = {
     ecdsa(CKM_ECDSA_SHA256, kSha256),
     ecdsa(CKM_ECDSA_SHA384, kSha384),
     ecdsa(CKM_ECDSA_SHA512, kSha512),
+    rsa(CKM_RSA_AES_KEY_WRAP, kWraps, Family::kRsaAesKeyWrap, {}),
     secret_generation(CKM_AES_KEY_GEN, kAesMin, kAesMax),
-    aes(CKM_AES_ECB, kEncrypts, Family::kEcb),
-    aes(CKM_AES_CBC, kEncrypts, Family::kCbc),
-    aes(CKM_AES_CBC_PAD, kEncrypts, Family::kCbcPad),
-    aes(CKM_AES_CTR, kEncrypts, Family::kCtr),
+    aes(CKM_AES_ECB, kEncrypts | kWraps, Family::kEcb),
+    aes(CKM_AES_CBC, kEncrypts | kWraps, Family::kCbc),
+    aes(CKM_AES_CBC_PAD, kEncrypts | kWraps, Family::kCbcPad),
+    aes(CKM_AES_CTR, kEncrypts | kWraps, Family::kCtr),
     aes(CKM_AES_GCM, kEncrypts | kWraps | kEncryptsMessages, Family::kGcm),
-    aes(CKM_AES_CCM, kEncrypts, Family::kCcm),
+    aes(CKM_AES_CCM, kEncrypts | kWraps | kEncryptsMessages, Family::kCcm),
+    aes(CKM_AES_CMAC, kSigns, Family::kCmac),
+    aes(CKM_AES_CMAC_GENERAL, kSigns, Family::kCmacGeneral),
     secret_generation(CKM_CHACHA20_KEY_GEN, kChaCha20Key, kChaCha20Key),
     chacha20(CKM_CHACHA20, kEncrypts, Family::kChaCha20),
-    aes(CKM_AES_KEY_WRAP_KWP, kWraps, Family::kKeyWrap),
-    chacha20(CKM_CHACHA20_POLY1305, kEncrypts, Family::kChaCha20Poly1305),
+    aes(CKM_AES_KEY_WRAP, kEncrypts | kWraps, Family::kKw),
+    aes(CKM_AES_KEY_WRAP_KWP, kEncrypts | kWraps, Family::kKwp),
+    chacha20(CKM_CHACHA20_POLY1305, kEncrypts | kEncryptsMessages, Family::kChaCha20Poly1305),
     {CKM_STRONGROOM_DERIVE_AES_GCM,
      {kSealMin, kSealMax, CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT},
      Family::kSeal,
@@ -169,7 +174,7 @@ std::uint32_t mask_of(CK_KEY_TYPE type) {
 // Which half of a pair does what is asked; a secret key does all of it.
 CK_OBJECT_CLASS class_for(const MechanismRow& row, std::uint32_t usage) {
   if (!(row.key_types & (kRsaKeys | kEcKeys))) return CKO_SECRET_KEY;
-  return usage & (kSignUsage | kDecryptUsage) ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY;
+  return usage & (kSignUsage | kDecryptUsage | kUnwrapUsage) ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY;
 }
 
 }  // namespace

@@ -44,9 +44,10 @@ struct Operation {
   CipherParameters cipher;  // iv and aad are views of the next two
   std::vector<std::uint8_t> iv;
   std::vector<std::uint8_t> aad;
-  bool in_parts = false;                            // an Update has been called
-  std::unique_ptr<CipherStream> stream;             // kEncrypt, kDecrypt, once in_parts
-  WipedBuffer parts;                                // kSign, kVerify: what the Updates brought
+  bool in_parts = false;                             // an Update has been called
+  std::unique_ptr<CipherStream> stream;              // kEncrypt, kDecrypt, once in_parts
+  std::unique_ptr<algorithms::CipherState> sealing;  // kMessageEncrypt, between Begin and end
+  WipedBuffer parts;  // kSign, kVerify, kMessage*: what came in parts and has to wait
   std::unique_ptr<algorithms::DigestState> digest;  // kDigest
   std::vector<CK_OBJECT_HANDLE> found;              // kFind
   std::size_t next = 0;                             // kFind

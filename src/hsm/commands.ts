@@ -543,6 +543,35 @@ export const MECHANISM_PARAMETERS = {
     message: { iv: 'bytes', ivFixedBits: 'u32', ivGenerator: 'u32', tagBits: 'u32', tag: 'bytes' },
     wrap: { iv: 'bytes', ivFixedBits: 'u32', ivGenerator: 'u32', tagBits: 'u32' },
   },
+  CKM_AES_CBC: {
+    opaque: 16,
+  },
+  CKM_AES_CBC_PAD: {
+    opaque: 16,
+  },
+  CKM_AES_CTR: {
+    single: { counterBits: 'u32', block: 'bytes' },
+  },
+  CKM_AES_CCM: {
+    single: { dataLength: 'u32', nonce: 'bytes', additionalData: 'bytes', macLength: 'u32' },
+    message: { dataLength: 'u32', nonce: 'bytes', nonceFixedBits: 'u32', nonceGenerator: 'u32', macLength: 'u32', mac: 'bytes' },
+  },
+  CKM_AES_CMAC_GENERAL: {
+    opaque: 8,
+  },
+  CKM_AES_KEY_WRAP: {
+    opaque: 8,
+  },
+  CKM_CHACHA20: {
+    single: { counter: 'bytes', nonce: 'bytes' },
+  },
+  CKM_CHACHA20_POLY1305: {
+    single: { nonce: 'bytes', additionalData: 'bytes' },
+    message: { nonce: 'bytes', tag: 'bytes' },
+  },
+  CKM_RSA_AES_KEY_WRAP: {
+    single: { aesKeyBits: 'u32', hash: 'u32', mgf: 'u32', source: 'u32', label: 'bytes' },
+  },
   CKM_STRONGROOM_DERIVE_AES_GCM: {
     message: { nonce: 'bytes', tag: 'bytes' },
   },

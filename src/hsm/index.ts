@@ -27,7 +27,12 @@ export type {
 } from './key-pairs.ts';
 export { type Link, LinkError, type SyncLink } from './link.ts';
 export {
+  type CbcMechanism,
+  type CcmMechanism,
+  type ChaCha20Mechanism,
+  type ChaCha20Poly1305Mechanism,
   type CounterKdfMechanism,
+  type CtrMechanism,
   GCM_IV_BYTES,
   type GcmMechanism,
   type GcmMessage,
@@ -41,6 +46,7 @@ export {
   type OpaqueMechanism,
   type OpeningMechanism,
   type PssMechanism,
+  type RsaAesKeyWrapMechanism,
   SEAL_NONCE_BYTES,
   SEAL_TAG_BYTES,
   type SealingMechanism,

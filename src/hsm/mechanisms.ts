@@ -14,6 +14,63 @@ export interface GcmMechanism {
   readonly tagBits?: number | undefined;
 }
 
+/** CKM_AES_CBC (whole blocks) and CKM_AES_CBC_PAD (PKCS #7 padding). Nothing tells whether the data was changed. */
+export interface CbcMechanism {
+  readonly mechanism: 'CKM_AES_CBC' | 'CKM_AES_CBC_PAD';
+  /** 16 bytes that nobody can foresee. */
+  readonly iv: Uint8Array;
+}
+
+/** CKM_AES_CTR. The counter is not counted past its last value. */
+export interface CtrMechanism {
+  readonly mechanism: 'CKM_AES_CTR';
+  /** The first counter block, 16 bytes; no block may come twice under one key. */
+  readonly block: Uint8Array;
+  /** 1 to 128: how many of its last bits count. Default 32. */
+  readonly counterBits?: number | undefined;
+}
+
+/** CKM_AES_CCM in one part; the MAC follows the ciphertext. */
+export interface CcmMechanism {
+  readonly mechanism: 'CKM_AES_CCM';
+  /** Bytes of the plaintext: CCM has to know first. */
+  readonly dataLength: number;
+  /** 7 to 13 bytes. Never the same twice under one key. */
+  readonly nonce: Uint8Array;
+  readonly additionalData?: Uint8Array | undefined;
+  /** Bytes: 4 to 16 and even. Default 16. */
+  readonly macLength?: number | undefined;
+}
+
+/** CKM_CHACHA20 (RFC 8439), or with a nonce of 8 bytes the original cipher. Nothing tells whether the data was changed. */
+export interface ChaCha20Mechanism {
+  readonly mechanism: 'CKM_CHACHA20';
+  /** 12 bytes. Never the same twice under one key. */
+  readonly nonce: Uint8Array;
+  /** The first block counter, little endian: 4 bytes, of the original cipher 8. Default: all zero. */
+  readonly counter?: Uint8Array | undefined;
+}
+
+/** CKM_CHACHA20_POLY1305; the tag (16 bytes) follows the ciphertext. */
+export interface ChaCha20Poly1305Mechanism {
+  readonly mechanism: 'CKM_CHACHA20_POLY1305';
+  /** 12 bytes. Never the same twice under one key. */
+  readonly nonce: Uint8Array;
+  readonly additionalData?: Uint8Array | undefined;
+}
+
+/** CKM_RSA_AES_KEY_WRAP: the key is wrapped by AES-KWP under a fresh AES key, and that one by RSAES-OAEP. */
+export interface RsaAesKeyWrapMechanism {
+  readonly mechanism: 'CKM_RSA_AES_KEY_WRAP';
+  readonly hash: HashName;
+  /** Default: `hash`. */
+  readonly mgf1?: HashName | undefined;
+  /** Default: empty. */
+  readonly label?: Uint8Array | undefined;
+  /** Default 256. */
+  readonly aesKeyBits?: 128 | 192 | 256 | undefined;
+}
+
 /** One input field of the KDF, in order. */
 export type KdfField =
   | {
@@ -80,19 +137,26 @@ export interface OaepMechanism {
   readonly label?: Uint8Array | undefined;
 }
 
-/** HMAC cut to its leftmost `macLength` bytes. */
+/** HMAC or CMAC cut to its leftmost `macLength` bytes. */
 export interface HmacGeneralMechanism {
   readonly mechanism:
     | 'CKM_SHA_1_HMAC_GENERAL'
     | 'CKM_SHA224_HMAC_GENERAL'
     | 'CKM_SHA256_HMAC_GENERAL'
     | 'CKM_SHA384_HMAC_GENERAL'
-    | 'CKM_SHA512_HMAC_GENERAL';
+    | 'CKM_SHA512_HMAC_GENERAL'
+    | 'CKM_AES_CMAC_GENERAL';
   readonly macLength: number;
 }
 
 type WithParameter =
   | GcmMechanism
+  | CbcMechanism
+  | CtrMechanism
+  | CcmMechanism
+  | ChaCha20Mechanism
+  | ChaCha20Poly1305Mechanism
+  | RsaAesKeyWrapMechanism
   | CounterKdfMechanism
   | PssMechanism
   | OaepMechanism
@@ -221,6 +285,33 @@ export function encodeMechanism(mechanism: Mechanism): EncodedMechanism {
         parameter: packFields([iv, additionalData ?? none, tagBits ?? GCM_TAG_BITS]),
       };
     }
+    case 'CKM_AES_CBC':
+    case 'CKM_AES_CBC_PAD':
+      return { number, parameter: (mechanism as CbcMechanism).iv };
+    case 'CKM_AES_CTR': {
+      const { block, counterBits } = mechanism as CtrMechanism;
+      return { number, parameter: packFields([counterBits ?? 32, block]) };
+    }
+    case 'CKM_AES_CCM': {
+      const { dataLength, nonce, additionalData, macLength } = mechanism as CcmMechanism;
+      const fields = [dataLength, nonce, additionalData ?? none, macLength ?? GCM_TAG_BITS / 8];
+      return { number, parameter: packFields(fields) };
+    }
+    case 'CKM_CHACHA20': {
+      const { nonce, counter } = mechanism as ChaCha20Mechanism;
+      const start = counter ?? new Uint8Array(Math.max(0, 16 - nonce.length));
+      return { number, parameter: packFields([start, nonce]) };
+    }
+    case 'CKM_CHACHA20_POLY1305': {
+      const { nonce, additionalData } = mechanism as ChaCha20Poly1305Mechanism;
+      return { number, parameter: packFields([nonce, additionalData ?? none]) };
+    }
+    case 'CKM_RSA_AES_KEY_WRAP': {
+      const { aesKeyBits, hash, mgf1, label } = mechanism as RsaAesKeyWrapMechanism;
+      const words = [aesKeyBits ?? 256, hashRow(hash).digest, hashRow(mgf1 ?? hash).mgf1];
+      const parameter = packFields([...words, CKZ.CKZ_DATA_SPECIFIED, label ?? none]);
+      return { number, parameter };
+    }
     case 'CKM_SP800_108_COUNTER_KDF': {
       const { prf, fields } = mechanism as CounterKdfMechanism;
       const words = [
@@ -234,7 +325,8 @@ export function encodeMechanism(mechanism: Mechanism): EncodedMechanism {
     case 'CKM_SHA224_HMAC_GENERAL':
     case 'CKM_SHA256_HMAC_GENERAL':
     case 'CKM_SHA384_HMAC_GENERAL':
-    case 'CKM_SHA512_HMAC_GENERAL': {
+    case 'CKM_SHA512_HMAC_GENERAL':
+    case 'CKM_AES_CMAC_GENERAL': {
       const parameter = new Uint8Array(MECHANISM_PARAMETERS[mechanism.mechanism].opaque);
       new DataView(parameter.buffer).setUint32(
         0,

@@ -8,6 +8,7 @@
 
 #include <memory>
 
+#include "token/algorithms/iv_counter.h"
 #include "token/secure_memory.h"
 
 namespace strongroom::algorithms {
@@ -21,6 +22,14 @@ class Key {
   static std::shared_ptr<Key> make(Secret value);  // null: out of memory
   virtual ~Key() = default;
   virtual Bytes value() const = 0;
+
+  // count_iv: IvCounter::next of this key.
+  CK_RV count_iv(bool exclusive_or, CK_ULONG fixed_bits, MutableBytes iv) {
+    return ivs_.next(exclusive_or, fixed_bits, iv);
+  }
+
+ private:
+  IvCounter ivs_;
 };
 
 inline constexpr std::size_t kGcmTagBytes = 16;

@@ -41,6 +41,9 @@ extern const CipherScheme kChaCha20Scheme;
 extern const CipherScheme kGcmScheme;  // aead_ciphers.cc
 extern const CipherScheme kCcmScheme;
 extern const CipherScheme kChaCha20Poly1305Scheme;
+extern const CipherScheme kKwScheme;  // key_wrap_ciphers.cc
+extern const CipherScheme kKwpScheme;
+extern const CipherScheme kRsaAesKeyWrapScheme;
 extern const CipherScheme kOaepScheme;  // oaep_cipher.cc
 
 // Lengths that SP 800-38C allows together, in bytes.

@@ -121,6 +121,12 @@ const CipherScheme& cipher_scheme(const MechanismRow& row) {
       return kChaCha20Scheme;
     case Family::kChaCha20Poly1305:
       return kChaCha20Poly1305Scheme;
+    case Family::kKw:
+      return kKwScheme;
+    case Family::kKwp:
+      return kKwpScheme;
+    case Family::kRsaAesKeyWrap:
+      return kRsaAesKeyWrapScheme;
     case Family::kRsaOaep:
       return kOaepScheme;
     default:

@@ -1,4 +1,5 @@
-// hmac_signatures.cc: HMAC as signature mechanisms (6.20.4 and its like for each hash).
+// hmac_signatures.cc: HMAC as signature mechanisms (6.20.4 and its like for each hash), and what
+// all MACs share.
 #include "token/operations/signatures.h"
 
 namespace strongroom::token::operations {
@@ -6,18 +7,8 @@ namespace {
 
 CK_RV read(const MechanismRow& row, const CK_MECHANISM& mechanism, const Object&,
            SignatureParameters* out) {
-  const std::size_t longest = algorithms::hash_length(*row.hash);
-  if (row.family == Family::kHmac) {
-    out->mac_length = longest;
-    return no_parameter(mechanism) ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;
-  }
-  CK_ULONG length;  // CK_MAC_GENERAL_PARAMS: bytes of MAC
-  if (!read_parameter(mechanism.pParameter, mechanism.ulParameterLen, &length) || length < 1 ||
-      length > longest) {
-    return CKR_MECHANISM_PARAM_INVALID;
-  }
-  out->mac_length = length;
-  return CKR_OK;
+  return read_mac_length(mechanism, row.family == Family::kHmacGeneral,
+                         algorithms::hash_length(*row.hash), out);
 }
 
 std::size_t length(const Signing& signing) { return signing.parameters.mac_length; }
@@ -27,6 +18,26 @@ CK_RV sign(const Signing& signing, Bytes data, MutableBytes mac) {
 }
 
 CK_RV verify(const Signing& signing, Bytes data, Bytes mac) {
+  return verify_mac(sign, signing, data, mac);
+}
+
+}  // namespace
+
+CK_RV read_mac_length(const CK_MECHANISM& mechanism, bool general, std::size_t longest,
+                      SignatureParameters* out) {
+  out->mac_length = longest;
+  if (!general) return no_parameter(mechanism) ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;
+  CK_ULONG length;  // CK_MAC_GENERAL_PARAMS
+  if (!read_parameter(mechanism.pParameter, mechanism.ulParameterLen, &length) || length < 1 ||
+      length > longest) {
+    return CKR_MECHANISM_PARAM_INVALID;
+  }
+  out->mac_length = length;
+  return CKR_OK;
+}
+
+CK_RV verify_mac(CK_RV (*sign)(const Signing&, Bytes, MutableBytes), const Signing& signing,
+                 Bytes data, Bytes mac) {
   std::array<std::uint8_t, algorithms::kHashBytesMax> room;
   const MutableBytes expected(room.data(), mac.size());
   CK_RV rv = sign(signing, data, expected);
@@ -34,8 +45,6 @@ CK_RV verify(const Signing& signing, Bytes data, Bytes mac) {
   wipe(room.data(), room.size());
   return rv;
 }
-
-}  // namespace
 
 const SignatureScheme kHmacScheme = {read, length, sign, verify};
 

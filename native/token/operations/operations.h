@@ -32,11 +32,20 @@ CK_RV message_encrypt_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
 CK_RV encrypt_message(Session&, void* parameter, CK_ULONG parameter_len, const CK_BYTE* aad,
                       CK_ULONG aad_len, const CK_BYTE* plaintext, CK_ULONG plaintext_len,
                       CK_BYTE* ciphertext, CK_ULONG* ciphertext_len);
+// In parts: begin, next as often as wanted; the last next has CKF_END_OF_MESSAGE among its flags.
+CK_RV encrypt_message_begin(Session&, void* parameter, CK_ULONG parameter_len, const CK_BYTE* aad,
+                            CK_ULONG aad_len);
+CK_RV encrypt_message_next(Session&, void* parameter, CK_ULONG parameter_len, const CK_BYTE* part,
+                           CK_ULONG part_len, CK_BYTE* out, CK_ULONG* out_len, CK_FLAGS flags);
 CK_RV message_encrypt_final(Session&);
 CK_RV message_decrypt_init(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE);
 CK_RV decrypt_message(Session&, void* parameter, CK_ULONG parameter_len, const CK_BYTE* aad,
                       CK_ULONG aad_len, const CK_BYTE* ciphertext, CK_ULONG ciphertext_len,
                       CK_BYTE* plaintext, CK_ULONG* plaintext_len);
+CK_RV decrypt_message_begin(Session&, void* parameter, CK_ULONG parameter_len, const CK_BYTE* aad,
+                            CK_ULONG aad_len);
+CK_RV decrypt_message_next(Session&, void* parameter, CK_ULONG parameter_len, const CK_BYTE* part,
+                           CK_ULONG part_len, CK_BYTE* out, CK_ULONG* out_len, CK_FLAGS flags);
 CK_RV message_decrypt_final(Session&);
 CK_RV seal_random(Session&, CK_OBJECT_HANDLE, const SR_SEAL_PARAMS*, const CK_BYTE* aad,
                   CK_ULONG aad_len, CK_ULONG length, CK_BYTE* plaintext, CK_BYTE* ciphertext);

@@ -22,7 +22,14 @@ struct SignatureScheme {
   CK_RV (*verify)(const Signing&, Bytes data, Bytes signature);
 };
 
+// The length of a MAC: the longest there is, or what CK_MAC_GENERAL_PARAMS says, in bytes.
+CK_RV read_mac_length(const CK_MECHANISM&, bool general, std::size_t longest, SignatureParameters*);
+// Makes the MAC again and compares, in a time that does not depend on where they differ.
+CK_RV verify_mac(CK_RV (*sign)(const Signing&, Bytes, MutableBytes), const Signing&, Bytes data,
+                 Bytes mac);
+
 extern const SignatureScheme kHmacScheme;      // hmac_signatures.cc
+extern const SignatureScheme kCmacScheme;      // cmac_signatures.cc
 extern const SignatureScheme kRsaPkcs1Scheme;  // rsa_signatures.cc
 extern const SignatureScheme kRsaPssScheme;
 extern const SignatureScheme kEcdsaScheme;  // ecdsa_signatures.cc

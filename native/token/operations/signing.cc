@@ -19,6 +19,9 @@ const SignatureScheme& scheme_of(const MechanismRow& row) {
       return kRsaPssScheme;
     case Family::kEcdsa:
       return kEcdsaScheme;
+    case Family::kCmac:
+    case Family::kCmacGeneral:
+      return kCmacScheme;
     default:
       return kHmacScheme;
   }

@@ -1,47 +1,18 @@
-// wrapping.cc: C_WrapKey, C_UnwrapKey with CKM_AES_KEY_WRAP_KWP, and the authenticated pair with
-// CKM_AES_GCM.
+// wrapping.cc: C_WrapKey and C_UnwrapKey by every cipher that wraps, and the authenticated pair
+// with CKM_AES_GCM and CKM_AES_CCM.
 //
 // A secret key is wrapped as its value, a private key as its PKCS#8 (6.7).
 // A wrapped key carries no attributes, so what an unwrapped key may do is decided here: by the
 // unwrapping key's CKA_UNWRAP_TEMPLATE first, and only where that is silent by the caller.
 #include "token/algorithms/key_encoding.h"
-#include "token/drbg/drbg.h"
-#include "token/operations/common.h"
+#include "token/operations/aead_messages.h"
+#include "token/operations/ciphers.h"
 #include "token/slot.h"
 
 namespace strongroom::token::operations {
 namespace {
 
-constexpr CK_ULONG kIvBytes = 12;
-
-// The two shapes a GCM parameter has here: SR_GCM_WRAP_PARAMS, tag after the wrapped key, and the
-// standard's CK_GCM_MESSAGE_PARAMS, tag apart. Their lengths differ.
-struct GcmWrap {
-  CK_BYTE* iv;
-  CK_ULONG fixed_bits;
-  CK_GENERATOR_FUNCTION generator;
-  CK_BYTE* tag;  // null: after the wrapped key
-};
-
-bool read_gcm_wrap(const CK_MECHANISM& mechanism, GcmWrap* out) {
-  SR_GCM_WRAP_PARAMS appended;
-  CK_GCM_MESSAGE_PARAMS apart;
-  CK_ULONG iv_length;
-  CK_ULONG tag_bits;
-  if (read_parameter(mechanism.pParameter, mechanism.ulParameterLen, &appended)) {
-    *out = {appended.pIv, appended.ulIvFixedBits, appended.ivGenerator, nullptr};
-    iv_length = appended.ulIvLen;
-    tag_bits = appended.ulTagBits;
-  } else if (read_parameter(mechanism.pParameter, mechanism.ulParameterLen, &apart)) {
-    *out = {apart.pIv, apart.ulIvFixedBits, apart.ivGenerator, apart.pTag};
-    if (!apart.pTag) return false;
-    iv_length = apart.ulIvLen;
-    tag_bits = apart.ulTagBits;
-  } else {
-    return false;
-  }
-  return out->iv && iv_length == kIvBytes && tag_bits == 8 * algorithms::kGcmTagBytes;
-}
+constexpr std::size_t kWrappedBytesMax = 2 * kPrivateKeyBytesMax;
 
 CK_RV as_wrapping(CK_RV rv) {
   if (rv == CKR_KEY_TYPE_INCONSISTENT) return CKR_WRAPPING_KEY_TYPE_INCONSISTENT;
@@ -53,12 +24,28 @@ CK_RV as_unwrapping(CK_RV rv) {
   return rv == CKR_KEY_SIZE_RANGE ? CKR_UNWRAPPING_KEY_SIZE_RANGE : rv;
 }
 
-// Each function has its mechanism: the plain pair has no place for a generated IV, and a chosen one
-// would let a wrapper learn the key stream of a key that is in use.
-const MechanismRow* wrapping_mechanism(const CK_MECHANISM& mechanism, CK_FLAGS function,
-                                       bool authenticated) {
-  if (mechanism.mechanism != (authenticated ? CKM_AES_GCM : CKM_AES_KEY_WRAP_KWP)) return nullptr;
-  return mechanism_for(mechanism, function);
+// What the cipher says of the wrapped key.
+CK_RV of_wrapped_key(CK_RV rv) {
+  if (rv == CKR_ENCRYPTED_DATA_INVALID) return CKR_WRAPPED_KEY_INVALID;
+  return rv == CKR_ENCRYPTED_DATA_LEN_RANGE ? CKR_WRAPPED_KEY_LEN_RANGE : rv;
+}
+
+bool is_aead(const MechanismRow& row) {
+  return row.family == Family::kGcm || row.family == Family::kCcm;
+}
+
+// May this key wrap and unwrap by this mechanism in the plain pair of functions? A trusted key only
+// by one that binds the whole key and leaves the caller no choice: under a chosen IV a wrapper
+// learns the key stream of a key that is in use, and blocks that stand alone can be cut apart.
+bool plainly(const MechanismRow& row, const Object& wrapping) {
+  const bool binds = row.family == Family::kKw || row.family == Family::kKwp ||
+                     row.family == Family::kRsaAesKeyWrap || row.family == Family::kRsaOaep;
+  return binds || !wrapping.attributes.is_true(CKA_TRUSTED);
+}
+
+// ECB and CBC take whole blocks: they wrap secret keys, with zeros behind them.
+bool zero_pads(const MechanismRow& row) {
+  return row.family == Family::kEcb || row.family == Family::kCbc;
 }
 
 CK_RV may_wrap(const Object& wrapping, const Object& key) {
@@ -78,12 +65,15 @@ CK_RV may_wrap(const Object& wrapping, const Object& key) {
 struct Target {
   CK_OBJECT_CLASS object_class;
   CK_KEY_TYPE key_type;
+  std::optional<CK_ULONG> length;  // CKA_VALUE_LEN, where the template names it
 
   explicit Target(const AttributeSet& complete)
-      : object_class(*complete.number(CKA_CLASS)), key_type(*complete.number(CKA_KEY_TYPE)) {}
-  bool length_valid(std::size_t length) const {
-    return object_class == CKO_PRIVATE_KEY ? length >= 1 && length <= kPrivateKeyBytesMax
-                                           : key_length_valid(key_type, length);
+      : object_class(*complete.number(CKA_CLASS)),
+        key_type(*complete.number(CKA_KEY_TYPE)),
+        length(complete.number(CKA_VALUE_LEN)) {}
+  bool length_valid(std::size_t bytes) const {
+    return object_class == CKO_PRIVATE_KEY ? bytes >= 1 && bytes <= kPrivateKeyBytesMax
+                                           : key_length_valid(key_type, bytes);
   }
 };
 
@@ -105,54 +95,123 @@ CK_RV read_unwrapped(const Target& target, Secret value, Material* out) {
   return CKR_OK;
 }
 
-CK_RV gcm_wrap(const Object& wrapping, Bytes key, const AdditionalData& aad,
-               const GcmWrap& parameters, CK_BYTE* wrapped) {
-  std::array<std::uint8_t, kIvBytes> iv;
-  if (const CK_RV rv = drbg::generate(iv); rv != CKR_OK) return rv;
-  CK_BYTE* const tag = parameters.tag ? parameters.tag : wrapped + key.size();
-  const CK_RV rv = algorithms::aes_gcm_seal(*wrapping.key, iv, {aad.data, aad.length}, key,
-                                            {wrapped, key.size()}, {tag, algorithms::kGcmTagBytes});
-  if (rv == CKR_OK) std::memcpy(parameters.iv, iv.data(), iv.size());
-  return rv;
+// The value is as long as the template says, or as it came. Zeros of a block that was filled up go,
+// where the template says so; anything else there is no filling.
+CK_RV trim(const MechanismRow& row, const Target& target, Bytes opened, Secret* value) {
+  Bytes kept = opened;
+  if (target.length && zero_pads(row) && *target.length < opened.size() &&
+      opened.size() - *target.length < algorithms::kBlockBytes) {
+    std::uint8_t filling = 0;
+    for (const std::uint8_t byte : opened.subspan(*target.length)) filling |= byte;
+    if (filling != 0) return CKR_WRAPPED_KEY_INVALID;
+    kept = opened.first(*target.length);
+  }
+  if (target.length && *target.length != kept.size()) return CKR_TEMPLATE_INCONSISTENT;
+  if (!target.length_valid(kept.size())) return CKR_WRAPPED_KEY_INVALID;
+  Secret copy(kept);
+  if (!copy) return CKR_DEVICE_MEMORY;
+  *value = std::move(copy);
+  return CKR_OK;
 }
 
-// The only way to open what was wrapped with additional data: what was buried stays closed.
-CK_RV gcm_unwrap(Slot& slot, const Object& unwrapping, Bytes wrapped, const AdditionalData& aad,
-                 const GcmWrap& parameters, const Target& target, Secret* value) {
-  const std::size_t tail = parameters.tag ? 0 : algorithms::kGcmTagBytes;
-  if (wrapped.size() < tail || !target.length_valid(wrapped.size() - tail))
+CK_RV wrap_plainly(const MechanismRow& row, const Object& wrapping, const Object& key,
+                   const CipherParameters& parameters, CK_BYTE* wrapped, CK_ULONG* wrapped_len) {
+  Bytes value = key.value();
+  Secret filled;
+  if (zero_pads(row)) {
+    if (key.object_class != CKO_SECRET_KEY) return CKR_KEY_NOT_WRAPPABLE;
+    constexpr std::size_t kBlock = algorithms::kBlockBytes;
+    if (value.size() % kBlock != 0) {
+      filled = Secret((value.size() / kBlock + 1) * kBlock);
+      if (!filled) return CKR_DEVICE_MEMORY;
+      std::memcpy(filled.data(), value.data(), value.size());
+      std::memset(filled.data() + value.size(), 0, filled.size() - value.size());
+      value = filled.bytes();
+    }
+  }
+  const CK_RV rv = cipher_scheme(row).encrypt({wrapping, parameters}, value, wrapped, wrapped_len);
+  return rv == CKR_DATA_LEN_RANGE ? CKR_KEY_SIZE_RANGE : rv;
+}
+
+CK_RV unwrap_plainly(Slot& slot, const MechanismRow& row, const Object& unwrapping,
+                     const CipherParameters& parameters, Bytes wrapped, const Target& target,
+                     Secret* value) {
+  if (zero_pads(row) && target.object_class != CKO_SECRET_KEY) return CKR_TEMPLATE_INCONSISTENT;
+  if (wrapped.empty() || wrapped.size() > kWrappedBytesMax) return CKR_WRAPPED_KEY_LEN_RANGE;
+  if (is_aead(row)) {
+    if (const CK_RV rv = slot.refuse_buried(unwrapping, parameters.aad); rv != CKR_OK) return rv;
+  }
+  Secret room(wrapped.size());
+  if (!room) return CKR_DEVICE_MEMORY;
+  CK_ULONG length = room.size();
+  const CK_RV rv =
+      cipher_scheme(row).decrypt({unwrapping, parameters}, wrapped, room.data(), &length);
+  return rv == CKR_OK ? trim(row, target, room.bytes().first(length), value) : of_wrapped_key(rv);
+}
+
+// The shapes an authenticated wrap's parameter has: the standard's, tag apart, and
+// SR_GCM_WRAP_PARAMS, tag behind the wrapped key. Their lengths differ.
+struct AuthenticatedWrap {
+  AeadMessage message;
+  std::size_t tail = 0;  // bytes of tag behind the wrapped key; 0: it is apart
+
+  MutableBytes tag(MutableBytes behind) const { return tail != 0 ? behind : message.tag; }
+};
+
+bool read_authenticated(const MechanismRow& row, const CK_MECHANISM& mechanism,
+                        AuthenticatedWrap* out) {
+  SR_GCM_WRAP_PARAMS appended;
+  if (row.family == Family::kGcm &&
+      read_parameter(mechanism.pParameter, mechanism.ulParameterLen, &appended)) {
+    if (!appended.pIv || appended.ulTagBits != 8 * algorithms::kGcmTagBytes) return false;
+    out->message = {.iv = {appended.pIv, appended.ulIvLen},
+                    .fixed_bits = appended.ulIvFixedBits,
+                    .generator = appended.ivGenerator,
+                    .tag = {}};
+    out->tail = algorithms::kGcmTagBytes;
+  } else if (read_aead_message(row, mechanism.pParameter, mechanism.ulParameterLen,
+                               &out->message) != CKR_OK ||
+             out->message.tag.size() != algorithms::kGcmTagBytes) {
+    return false;
+  }
+  // The nonce is random: whole, and long enough (SP 800-38D, 8.2.2).
+  return out->message.iv.size() >= 12 && out->message.iv.size() <= 13;
+}
+
+bool makes_nonce(const AeadMessage& message) {
+  return message.fixed_bits == 0 &&
+         (message.generator == CKG_GENERATE || message.generator == CKG_GENERATE_RANDOM);
+}
+
+CK_RV wrap_authenticated(const MechanismRow& row, const Object& wrapping, Bytes key,
+                         const AdditionalData& aad, AuthenticatedWrap& parameters, CK_BYTE* wrapped,
+                         CK_ULONG* wrapped_len) {
+  if (!parameters.message.length_named(key.size())) return CKR_KEY_SIZE_RANGE;
+  return run_to(key.size() + parameters.tail, {}, wrapped, wrapped_len, [&] {
+    AeadMessage message = parameters.message;
+    message.tag = parameters.tag({wrapped + key.size(), parameters.tail});
+    return seal_message(row, wrapping, message, {aad.data, aad.length}, key, {wrapped, key.size()});
+  });
+}
+
+// What was buried stays closed, whichever way is tried.
+CK_RV unwrap_authenticated(Slot& slot, const MechanismRow& row, const Object& unwrapping,
+                           Bytes wrapped, const AdditionalData& aad,
+                           const AuthenticatedWrap& parameters, const Target& target,
+                           Secret* value) {
+  const std::size_t tail = parameters.tail;
+  if (wrapped.size() < tail || !target.length_valid(wrapped.size() - tail) ||
+      !parameters.message.length_named(wrapped.size() - tail))
     return CKR_WRAPPED_KEY_LEN_RANGE;
   if (const CK_RV rv = slot.refuse_buried(unwrapping, {aad.data, aad.length}); rv != CKR_OK)
     return rv;
   const Bytes sealed = wrapped.first(wrapped.size() - tail);
-  const Bytes tag =
-      parameters.tag ? Bytes{parameters.tag, algorithms::kGcmTagBytes} : wrapped.last(tail);
+  const Bytes tag = tail != 0 ? wrapped.last(tail) : Bytes(parameters.message.tag);
   Secret opened(sealed.size());
   if (!opened) return CKR_DEVICE_MEMORY;
-  const CK_RV rv =
-      algorithms::aes_gcm_open(*unwrapping.key, {parameters.iv, kIvBytes}, {aad.data, aad.length},
-                               sealed, tag, opened.mutable_bytes());
-  if (rv == CKR_OK) *value = std::move(opened);
-  return rv == CKR_ENCRYPTED_DATA_INVALID ? CKR_WRAPPED_KEY_INVALID : rv;
-}
-
-CK_RV kwp_unwrap(const Object& unwrapping, Bytes wrapped, const Target& target, Secret* value) {
-  constexpr std::size_t kLongest = kPrivateKeyBytesMax + 8;
-  if (wrapped.size() < 16 || wrapped.size() % 8 != 0 || wrapped.size() > kLongest)
-    return CKR_WRAPPED_KEY_LEN_RANGE;
-  Secret room(wrapped.size());
-  if (!room) return CKR_DEVICE_MEMORY;
-  std::size_t length = 0;
-  if (const CK_RV rv =
-          algorithms::aes_kwp_unwrap(*unwrapping.key, wrapped, room.mutable_bytes(), &length);
-      rv != CKR_OK) {
-    return rv;
-  }
-  if (!target.length_valid(length)) return CKR_WRAPPED_KEY_INVALID;
-  Secret opened(room.bytes().first(length));
-  if (!opened) return CKR_DEVICE_MEMORY;
-  *value = std::move(opened);
-  return CKR_OK;
+  const CK_RV rv = algorithms::open(aead_of(row), *unwrapping.key, parameters.message.iv,
+                                    {aad.data, aad.length}, sealed, tag, opened.mutable_bytes());
+  return rv == CKR_OK ? trim(row, target, opened.bytes(), value) : of_wrapped_key(rv);
 }
 
 }  // namespace
@@ -164,35 +223,26 @@ CK_RV wrap_key(Session& session, const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE
   if (!mechanism || !wrapped_len || (aad && !readable(aad->data, aad->length)))
     return CKR_ARGUMENTS_BAD;
   const CK_MECHANISM copy = *mechanism;
-  const MechanismRow* row = wrapping_mechanism(copy, CKF_WRAP, aad != nullptr);
-  if (!row) return CKR_MECHANISM_INVALID;
-  GcmWrap gcm{};
-  if (aad) {
-    if (!read_gcm_wrap(copy, &gcm) || gcm.fixed_bits != 0) return CKR_MECHANISM_PARAM_INVALID;
-    if (gcm.generator != CKG_GENERATE && gcm.generator != CKG_GENERATE_RANDOM)
-      return CKR_MECHANISM_PARAM_INVALID;
-  } else if (!no_parameter(copy)) {
-    return CKR_MECHANISM_PARAM_INVALID;
-  }
+  const MechanismRow* row = mechanism_for(copy, CKF_WRAP);
+  if (!row || (aad && !is_aead(*row))) return CKR_MECHANISM_INVALID;
   const auto wrapping = session.place.find(wrapping_handle, *session.application);
+  if (!aad && wrapping && !plainly(*row, *wrapping)) return CKR_MECHANISM_INVALID;
+  CipherParameters parameters;
+  AuthenticatedWrap authenticated;
+  if (aad) {
+    if (!read_authenticated(*row, copy, &authenticated) || !makes_nonce(authenticated.message))
+      return CKR_MECHANISM_PARAM_INVALID;
+  } else if (const CK_RV rv = cipher_scheme(*row).read(copy, &parameters); rv != CKR_OK) {
+    return rv;
+  }
   if (!wrapping) return CKR_WRAPPING_KEY_HANDLE_INVALID;
   if (const CK_RV rv = check_key(*wrapping, *row, kWrapUsage); rv != CKR_OK) return as_wrapping(rv);
   const auto key = session.place.find(handle, *session.application);
   if (!key) return CKR_KEY_HANDLE_INVALID;
   if (const CK_RV rv = may_wrap(*wrapping, *key); rv != CKR_OK) return rv;
-
-  const Bytes value = key->value();
-  const std::size_t needed = !aad ? algorithms::kwp_wrapped_length(value.size())
-                                  : value.size() + (gcm.tag ? 0 : algorithms::kGcmTagBytes);
-  const CK_ULONG room = *wrapped_len;
-  if (!wrapped || room < needed) {
-    *wrapped_len = needed;
-    return wrapped ? CKR_BUFFER_TOO_SMALL : CKR_OK;
-  }
-  const CK_RV rv = aad ? gcm_wrap(*wrapping, value, *aad, gcm, wrapped)
-                       : algorithms::aes_kwp_wrap(*wrapping->key, value, {wrapped, needed});
-  if (rv == CKR_OK) *wrapped_len = needed;
-  return rv;
+  return aad ? wrap_authenticated(*row, *wrapping, key->value(), *aad, authenticated, wrapped,
+                                  wrapped_len)
+             : wrap_plainly(*row, *wrapping, *key, parameters, wrapped, wrapped_len);
 }
 
 CK_RV unwrap_key(Session& session, const CK_MECHANISM* mechanism,
@@ -205,11 +255,17 @@ CK_RV unwrap_key(Session& session, const CK_MECHANISM* mechanism,
     return CKR_ARGUMENTS_BAD;
   }
   const CK_MECHANISM copy = *mechanism;
-  const MechanismRow* row = wrapping_mechanism(copy, CKF_UNWRAP, aad != nullptr);
-  if (!row) return CKR_MECHANISM_INVALID;
-  GcmWrap gcm{};
-  if (aad ? !read_gcm_wrap(copy, &gcm) : !no_parameter(copy)) return CKR_MECHANISM_PARAM_INVALID;
+  const MechanismRow* row = mechanism_for(copy, CKF_UNWRAP);
+  if (!row || (aad && !is_aead(*row))) return CKR_MECHANISM_INVALID;
   const auto unwrapping = session.place.find(unwrapping_handle, *session.application);
+  if (!aad && unwrapping && !plainly(*row, *unwrapping)) return CKR_MECHANISM_INVALID;
+  CipherParameters parameters;
+  AuthenticatedWrap authenticated;
+  if (aad) {
+    if (!read_authenticated(*row, copy, &authenticated)) return CKR_MECHANISM_PARAM_INVALID;
+  } else if (const CK_RV rv = cipher_scheme(*row).read(copy, &parameters); rv != CKR_OK) {
+    return rv;
+  }
   if (!unwrapping) return CKR_UNWRAPPING_KEY_HANDLE_INVALID;
   if (const CK_RV rv = check_key(*unwrapping, *row, kUnwrapUsage); rv != CKR_OK)
     return as_unwrapping(rv);
@@ -229,9 +285,11 @@ CK_RV unwrap_key(Session& session, const CK_MECHANISM* mechanism,
 
   const Target target(complete);
   Secret value;
+  const Bytes bytes(wrapped, wrapped_len);
   CK_RV rv =
-      aad ? gcm_unwrap(session.slot, *unwrapping, {wrapped, wrapped_len}, *aad, gcm, target, &value)
-          : kwp_unwrap(*unwrapping, {wrapped, wrapped_len}, target, &value);
+      aad ? unwrap_authenticated(session.slot, *row, *unwrapping, bytes, *aad, authenticated,
+                                 target, &value)
+          : unwrap_plainly(session.slot, *row, *unwrapping, parameters, bytes, target, &value);
   Material material;
   if (rv == CKR_OK) rv = read_unwrapped(target, std::move(value), &material);
   return rv == CKR_OK ? add_object(session, std::move(complete), std::move(material), handle) : rv;

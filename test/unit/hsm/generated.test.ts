@@ -5,7 +5,8 @@ import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-it.each(['generate-cryptoki.mjs', 'generate-frame.mjs'])('%s has nothing to change', (script) => {
+const scripts = ['generate-cryptoki.mjs', 'generate-frame.mjs', 'generate-mechanisms.mjs'];
+it.each(scripts)('%s has nothing to change', (script) => {
   const check = spawnSync(process.execPath, [`scripts/${script}`, '--check'], {
     cwd: root,
     encoding: 'utf8',

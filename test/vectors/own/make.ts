@@ -4,7 +4,7 @@
  * that is not DER. Run it to make them again; the files do not change.
  */
 import { writeFileSync } from 'node:fs';
-import { aeskwp, gcm } from '@noble/ciphers/aes.js';
+import { aeskw, aeskwp, gcm } from '@noble/ciphers/aes.js';
 import { p256, p384, p521 } from '@noble/curves/nist.js';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { hmac } from '@noble/hashes/hmac.js';
@@ -72,18 +72,20 @@ const aead = [16, 24, 32].flatMap((keyLength) =>
 );
 write('aes_gcm_test.json', [{ tagSize: 128, tests: aead }]);
 
-const wraps = [16, 24, 32].flatMap((keyLength) =>
-  [16, 17, 32, 65].flatMap((length) => {
-    const [key, msg] = [next(keyLength), next(length)];
-    const ct = aeskwp(key).encrypt(msg);
-    const common = { key: hex(key), msg: hex(msg) };
-    return [
-      { ...common, ct: hex(ct), result: 'valid' },
-      { ...common, ct: hex(flipped(ct, length % ct.length)), result: 'invalid' },
-    ];
-  }),
-);
-write('aes_kwp_test.json', [{ tests: wraps }]);
+/** Keys of these lengths (bytes), wrapped under AES keys of each length. */
+const wraps = (wrap: typeof aeskw, lengths: readonly number[]) =>
+  [16, 24, 32].flatMap((keyLength) =>
+    lengths.flatMap((length) => {
+      const [key, msg] = [next(keyLength), next(length)];
+      const ct = wrap(key).encrypt(msg);
+      const common = { key: hex(key), msg: hex(msg) };
+      return [
+        { ...common, ct: hex(ct), result: 'valid' },
+        { ...common, ct: hex(flipped(ct, length % ct.length)), result: 'invalid' },
+      ];
+    }),
+  );
+write('aes_kwp_test.json', [{ tests: wraps(aeskwp, [16, 17, 32, 65]) }]);
 
 const hashes = { 224: sha224, 256: sha256, 384: sha384, 512: sha512 } as const;
 for (const bits of [256, 224, 384, 512] as const) {
@@ -212,3 +214,4 @@ write('rsa_oaep_misc_test.json', [
   oaepGroup(2048, 'SHA-224', 'SHA-1'),
   oaepGroup(2048, 'SHA-384', 'SHA-512'),
 ]);
+write('aes_wrap_test.json', [{ tests: wraps(aeskw, [16, 24, 64]) }]);
