@@ -70,8 +70,8 @@ export class DomainClock implements Clock {
     return this.#setting;
   }
 
-  /** Sets it as it was once, at the start. */
-  restore({ offsetMs, frozenAtMs }: ClockSetting): void {
+  /** Sets it: as it was when it was kept, or as one of the following says. */
+  apply({ offsetMs, frozenAtMs }: ClockSetting): void {
     Atomics.add(this.#count, 0, 1);
     Atomics.store(this.#numbers, atOffset, BigInt(offsetMs));
     Atomics.store(this.#numbers, atFrozen, frozenAtMs === undefined ? running : BigInt(frozenAtMs));
@@ -80,7 +80,7 @@ export class DomainClock implements Clock {
 
   /** Moves the clock forward. @param ms at least 0 @throws RangeError */
   advance(ms: number): void {
-    this.restore(this.advanced(ms));
+    this.apply(this.advanced(ms));
   }
 
   /** What its setting would be `ms` later. @throws RangeError */

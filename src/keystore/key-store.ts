@@ -119,7 +119,8 @@ export interface KeyStore extends AsyncDisposable {
   generate(binding: MaterialBinding): Promise<KeyMaterial>;
   /**
    * Destroys material for good: once it resolves, no key token of its binding works any more, whatever copy it comes
-   * from. Durable. To destroy it again changes nothing.
+   * from, nor one that is made later: what may come back under the same names is not to be destroyed. Durable. To
+   * destroy it again changes nothing.
    */
   destroy(materials: readonly KeyMaterial[]): Promise<void>;
   /** Lets go of what is at hand of a key's material: it was destroyed, here or in another thread. */

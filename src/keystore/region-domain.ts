@@ -60,6 +60,8 @@ interface Use {
 }
 
 const attemptsMax = 3;
+/** Of one call. */
+const burialsMax = 256;
 
 export class RegionDomain implements KeyStore {
   readonly #options: DomainConnectionOptions;
@@ -117,7 +119,9 @@ export class RegionDomain implements KeyStore {
       throw new TypeError('material of another Region');
     await this.#work(async ({ domainKeys }) => {
       await using session = await this.#options.slot.openSession({ readWrite: true });
-      await session.buryWrapped(burialsOf(domainKeys, materials));
+      const burials = burialsOf(domainKeys, materials);
+      for (let at = 0; at < burials.length; at += burialsMax)
+        await session.buryWrapped(burials.slice(at, at + burialsMax));
     });
     for (const material of materials) this.forget(material);
   }

@@ -47,7 +47,7 @@ export interface ClockControlOptions {
 export function openDomainClock(file: string | undefined, wall: Clock = wallClock): DomainClock {
   const clock = new DomainClock(wall);
   const setting = file === undefined ? undefined : readSetting(file);
-  if (setting !== undefined) clock.restore(setting);
+  if (setting !== undefined) clock.apply(setting);
   return clock;
 }
 
@@ -117,7 +117,7 @@ export class ClockControl {
         parameters: { from, to: new Date(toMs).toISOString() },
       });
       if (file !== undefined) writeSetting(file, setting);
-      clock.restore(setting);
+      clock.apply(setting);
       return { ...this.show(), dueWork: await settle() };
     };
     const done = this.#last.then(move);

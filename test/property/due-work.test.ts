@@ -142,14 +142,14 @@ describe('ten years', () => {
           } else if ('wallDays' in each) {
             const leftMs = world.startMs + 3650 * dayMs - clock.nowMs();
             world.wallMs += Math.min(each.wallDays * dayMs, Math.max(0, leftMs));
-          } else clock.restore('freeze' in each ? clock.frozen() : clock.resumed());
+          } else clock.apply('freeze' in each ? clock.frozen() : clock.resumed());
           await world.settle();
           if ('killAt' in each) {
             kms.store.commit = kms.store.constructor.prototype.commit;
             world.restart();
           }
         }
-        clock.restore(clock.resumed());
+        clock.apply(clock.resumed());
         clock.advance(world.startMs + 3650 * dayMs - clock.nowMs());
         world.restart();
         await world.settle();

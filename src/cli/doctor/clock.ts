@@ -7,6 +7,7 @@ import { get as getHttp } from 'node:http';
 import { get as getHttps } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openDomainClock } from '../../server/domain-clock.ts';
 import { errorText } from '../../values/unknown.ts';
 import { type Finding, Report } from './finding.ts';
 
@@ -36,6 +37,25 @@ export async function checkClock(
     } catch (error) {
       report.failure(`${endpoint} does not tell the time: ${errorText(error)}`);
     }
+  }
+  return report.findings;
+}
+
+/** The clock of key life. @param file where its setting is kept, once it was moved */
+export function checkDomainClock(file: string): Finding[] {
+  const report = new Report('domain clock');
+  try {
+    const clock = openDomainClock(file);
+    const days = ((clock.nowMs() - Date.now()) / 86_400_000).toFixed(1);
+    const stands = clock.setting.frozenAtMs === undefined ? '' : ', and stands still';
+    if (days === '0.0' && stands === '') report.ok("shows the machine's time");
+    else
+      report.warning(
+        `is ${days} days ahead of the machine's clock${stands}`,
+        'keys are dated and destroyed by it: for tests alone',
+      );
+  } catch (error) {
+    report.failure(errorText(error));
   }
   return report.findings;
 }

@@ -11,7 +11,7 @@ import type { CommandLine } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { plain, print, printJson } from '../output.ts';
 import { runningServer } from '../running-server.ts';
-import { checkClock } from './clock.ts';
+import { checkClock, checkDomainClock } from './clock.ts';
 import { checkDevice, checkRunningDevice } from './device.ts';
 import { type Finding, type Patient, Report } from './finding.ts';
 import { checkPermissions } from './permissions.ts';
@@ -111,6 +111,7 @@ async function checkData(patient: Patient, canLoad: boolean): Promise<Finding[]>
     ...findings,
     ...checkTls(place.tls),
     ...(await checkClock(exists ? root : undefined, server?.endpoint)),
+    ...(exists ? checkDomainClock(place.clock) : []),
     ...(await checkPort(patient, server)),
   ];
 }

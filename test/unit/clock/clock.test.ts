@@ -40,18 +40,18 @@ describe('DomainClock', () => {
     let nowMs = 1_000;
     const clock = new DomainClock({ nowMs: () => nowMs });
     clock.advance(500);
-    clock.restore(clock.frozen());
+    clock.apply(clock.frozen());
     nowMs = 900_000;
     expect(clock.nowMs()).toBe(1_500);
-    clock.restore(clock.frozen());
+    clock.apply(clock.frozen());
     clock.advance(10);
     expect(clock.nowMs()).toBe(1_510);
-    clock.restore(clock.resumed());
+    clock.apply(clock.resumed());
     expect(clock.nowMs()).toBe(1_510);
     nowMs += 1;
     expect(clock.nowMs()).toBe(1_511);
     expect(clock.setting).toEqual({ offsetMs: 1_510 - 900_000 });
-    clock.restore(clock.resumed());
+    clock.apply(clock.resumed());
     expect(clock.nowMs()).toBe(1_511);
   });
 
@@ -64,7 +64,7 @@ describe('DomainClock', () => {
       clock.advance(ms);
       expect(other.nowMs()).toBe(clock.nowMs());
     }
-    clock.restore(clock.frozen());
+    clock.apply(clock.frozen());
     expect(other.setting).toEqual(clock.setting);
     const late = new DomainClock(wall, clock.shared);
     expect(late.setting).toEqual(clock.setting);

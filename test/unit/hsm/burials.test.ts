@@ -72,6 +72,17 @@ describe('buryWrapped', () => {
     expect(await answers()).toEqual([gone, gone, ok, ok, ok, gone]);
   });
 
+  it('buries 1,024 in one call', async () => {
+    const texts = Array.from({ length: 1024 }, (_, i) => Buffer.from(`${i} `.repeat(60)));
+    const unwraps = await Promise.all([0, 511, 1023].map((i) => wrapped(keys[0], texts[i]!)));
+    const burials = texts.map((additionalData) => ({ key: keys[0], additionalData }));
+    await session.buryWrapped(burials);
+    for (const unwrap of unwraps) expect(await unwrap()).toBe('CKR_WRAPPED_KEY_INVALID');
+    expect(await ckr(session.buryWrapped([...burials, ...burials]))).toBe(
+      'CKR_STRONGROOM_FRAME_INVALID',
+    );
+  });
+
   it('refuses what it cannot bury, and buries none of it', async () => {
     const additionalData = Buffer.from('kept');
     const unwrap = await wrapped(keys[0], additionalData);

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { checkClock, judgeSkew } from '../../../../src/cli/doctor/clock.ts';
+import { checkClock, checkDomainClock, judgeSkew } from '../../../../src/cli/doctor/clock.ts';
 import { findingLines } from '../../../../src/cli/doctor/doctor.ts';
 import { Report } from '../../../../src/cli/doctor/finding.ts';
 import { checkPermissions } from '../../../../src/cli/doctor/permissions.ts';
@@ -119,6 +119,19 @@ describe('clock', () => {
     expect(statuses(report.findings)).toEqual([status]);
     if (status !== 'ok')
       expect(report.findings[0]?.message).toContain(skewMs < 0 ? 'behind' : 'ahead');
+  });
+
+  it('of key life is told when it was moved', () => {
+    const file = join(dataDirectory(), 'clock.json');
+    expect(checkDomainClock(file)).toMatchObject([{ check: 'domain clock', status: 'ok' }]);
+    writeFileSync(file, `{"format":1,"offsetMs":${30 * dayMs}}`);
+    expect(checkDomainClock(file)).toMatchObject([
+      { status: 'warning', message: "is 30.0 days ahead of the machine's clock" },
+    ]);
+    writeFileSync(file, '{"format":1,"offsetMs":0,"frozenAtMs":0}');
+    expect(checkDomainClock(file)[0]?.message).toMatch(/^is -\d+\.\d days .*, and stands still$/);
+    writeFileSync(file, 'x');
+    expect(statuses(checkDomainClock(file))).toEqual(['failure']);
   });
 
   it('is bad when a server is ahead, or tells no time', async () => {
