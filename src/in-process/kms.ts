@@ -143,7 +143,7 @@ export async function createInProcessKms(options: InProcessOptions): Promise<InP
   );
   const settle = () => dueWork.settle();
   const control = new ClockControl({
-    ...{ clock, file, audit: store, region, settle },
+    ...{ clock, file, store, region, settle },
     ...(domainClock && { wall: domainClock }),
   });
   dueWork.start();

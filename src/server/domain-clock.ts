@@ -5,10 +5,11 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { AuditLog } from '../audit/audit-log.ts';
+import { encodeAuditEvent } from '../audit/audit-log.ts';
 import { type Clock, type ClockSetting, DomainClock, wallClock } from '../clock/clock.ts';
 import type { DueReport } from '../kms/due/due-work.ts';
 import { syncDirectory } from '../store/data-directory.ts';
+import type { MetadataStore } from '../store/metadata-store.ts';
 import { errorText, isObject } from '../values/unknown.ts';
 import { StartError } from './start-error.ts';
 
@@ -32,7 +33,8 @@ export interface ClockControlOptions {
   readonly clock: DomainClock;
   /** Where it is kept; undefined: nowhere. */
   readonly file: string | undefined;
-  readonly audit: AuditLog;
+  /** Takes the audit events: durable before the move. */
+  readonly store: Pick<MetadataStore, 'commit'>;
   /** Named by the audit events. */
   readonly region: string;
   /** Does what is due. */
@@ -103,11 +105,11 @@ export class ClockControl {
 
   #move(operation: string, next: () => ClockSetting): Promise<ClockMove> {
     const move = async (): Promise<ClockMove> => {
-      const { clock, file, audit, region, settle } = this.#options;
+      const { clock, file, store, region, settle } = this.#options;
       const setting = next();
       const from = new Date(clock.nowMs()).toISOString();
       const toMs = setting.frozenAtMs ?? this.#wall.nowMs() + setting.offsetMs;
-      await audit.append({
+      const event = {
         eventType: 'OperatorEvent',
         eventId: randomUUID(),
         timeMs: this.#wall.nowMs(),
@@ -115,7 +117,8 @@ export class ClockControl {
         operation,
         readOnly: false,
         parameters: { from, to: new Date(toMs).toISOString() },
-      });
+      } as const;
+      await store.commit({ changes: [], audit: encodeAuditEvent(event) });
       if (file !== undefined) writeSetting(file, setting);
       clock.apply(setting);
       return { ...this.show(), dueWork: await settle() };

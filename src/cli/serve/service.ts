@@ -115,7 +115,7 @@ async function assemble(options: ServeOptions, parts: AsyncDisposableStack) {
   const clock = new ClockControl({
     clock: domainClock,
     file: data?.directory.clock,
-    audit: store,
+    store,
     region: regions[0] ?? '',
     settle: () => dueWork.settle(),
   });

@@ -15,10 +15,12 @@ function world(file = join(scratchDirectory(), 'clock.json')) {
   const clock = openDomainClock(file, wall);
   const control = new ClockControl({
     ...{ clock, file, region: 'eu-west-1', wall },
-    audit: {
-      async append(event) {
+    store: {
+      async commit({ changes, audit }) {
         if (state.auditFails) throw new Error('disk full');
-        events.push(event);
+        expect(changes).toEqual([]);
+        events.push(JSON.parse(audit ?? ''));
+        return 0;
       },
     },
     async settle() {
