@@ -99,7 +99,8 @@ export async function openKms(
     async forget(key) {
       const service = services.get(key.region);
       service?.keyStore.forget(key);
-      await service?.keys.refresh();
+      // What cannot be refreshed now is at the next request.
+      await service?.keys.refresh().catch(() => undefined);
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };

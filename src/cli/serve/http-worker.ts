@@ -36,8 +36,7 @@ const thread = await openHttpThread(device, openStoreClient(store), options);
 const say = (message: FromHttpWorker): void => port.postMessage(message);
 port.on('message', async (message: ToHttpWorker) => {
   if (message.kind === 'forget') {
-    // What cannot be refreshed now is at the next request.
-    await thread.forget(message.key).catch(() => undefined);
+    await thread.forget(message.key);
     say({ kind: 'forgotten' });
     return;
   }

@@ -102,6 +102,7 @@ export class DueWork implements AsyncDisposable {
   /** The pass under way, or the last one. */
   #pass: Promise<DueReport> = Promise.resolve({ done: 0, failing: 0 });
   #isRunning = false;
+  #isStarted = false;
   #isClosed = false;
   #nextAtMs: number | undefined;
   /** The store's change sequence when the list was last looked at. */
@@ -116,6 +117,7 @@ export class DueWork implements AsyncDisposable {
 
   /** Begins to work, now and whenever something is due. */
   start(): void {
+    this.#isStarted = true;
     this.#tick();
   }
 
@@ -142,16 +144,22 @@ export class DueWork implements AsyncDisposable {
   }
 
   #tick(): void {
-    if (this.#isClosed) return;
-    if (!this.#isRunning && this.#isWanted()) void this.settle();
+    if (this.#isWanted()) void this.settle();
+    else this.#waitForNext();
+  }
+
+  /** Looks again at the next date, and not later than the poll: another thread may put something on the list. */
+  #waitForNext(): void {
+    clearTimeout(this.#timer);
+    if (this.#isClosed || this.#isRunning || !this.#isStarted) return;
     const untilNextMs = (this.#nextAtMs ?? Number.MAX_VALUE) - this.#options.domainClock.nowMs();
-    // Not later than the poll: the clocks may be moved, another thread may put something on the list.
     const delayMs = Math.min(this.#pollMs, Math.max(untilNextMs, 1));
     this.#timer = setTimeout(() => this.#tick(), delayMs).unref();
   }
 
   #isWanted(): boolean {
     const { store, domainClock } = this.#options;
+    if (this.#isRunning || this.#isClosed) return false;
     if (store.sequence() !== this.#sequence) return true;
     if (this.#nextAtMs !== undefined && this.#nextAtMs <= domainClock.nowMs()) return true;
     return [...this.#failing.values()].some(({ retryAtMs }) => retryAtMs <= performance.now());
@@ -170,6 +178,7 @@ export class DueWork implements AsyncDisposable {
     }
     await this.#scrub();
     this.#isRunning = false;
+    this.#waitForNext();
     return { done, failing: this.#failing.size };
   }
 
