@@ -6,6 +6,14 @@
  *   const [slot] = await device.slots();
  *   await using session = await slot.openSession({ readWrite: true });
  */
+
+export type {
+  AeadMessage,
+  AeadMessageTag,
+  CcmMessage,
+  ChaCha20Poly1305Message,
+  CountedGcmMessage,
+} from './aead-messages.ts';
 export type {
   AttributeName,
   AttributeValues,

@@ -7,6 +7,15 @@
  *
  * Long because every call of a session is a method of it.
  */
+
+import {
+  type AeadMessage,
+  type AeadMessageTag,
+  encodeAeadMessage,
+  encodeAeadMessageTag,
+  ivLength,
+  tagLength,
+} from './aead-messages.ts';
 import {
   type AttributeName,
   type AttributeValues,
@@ -26,16 +35,11 @@ import type {
   SealedKeyPair,
 } from './key-pairs.ts';
 import {
-  encodeGcmMessage,
-  encodeGcmMessageTag,
   encodeGcmWrap,
   encodeMechanism,
   encodeSeal,
   encodeSide,
   GCM_IV_BYTES,
-  GCM_TAG_BITS,
-  type GcmMessage,
-  type GcmMessageTag,
   type GcmWrap,
   type Mechanism,
 } from './mechanisms.ts';
@@ -304,22 +308,25 @@ export class Session implements AsyncDisposable {
     );
   }
 
-  /** AES-GCM, message-based: the token makes the IV unless one is given. */
+  /** Message-based: IV and tag stand beside the ciphertext, and the token makes the IV where the message says so. */
   async encryptMessage(
     key: ObjectHandle,
-    message: GcmMessage,
+    message: AeadMessage,
     plaintext: Uint8Array,
   ): Promise<EncryptedMessage> {
-    let output = this.#hot?.encryptMessage(key, message, plaintext);
+    let output =
+      message.mechanism === undefined
+        ? this.#hot?.encryptMessage(key, message, plaintext)
+        : undefined;
     if (output === undefined) {
-      const mechanism = encodeGcmMessage(message);
+      const mechanism = encodeAeadMessage(message, plaintext.length);
       const additionalData = message.additionalData ?? none;
       const fields = { mechanism, key, additionalData, data: plaintext };
       const room = plaintext.length;
       ({ output } = await this.#transport.call('MessageEncrypt', this.#state, fields, room));
     }
-    const ivEnd = message.iv?.length ?? message.ivLength ?? GCM_IV_BYTES;
-    const tagEnd = ivEnd + (message.tagBits ?? GCM_TAG_BITS) / 8;
+    const ivEnd = ivLength(message);
+    const tagEnd = ivEnd + tagLength(message);
     return {
       iv: output.subarray(0, ivEnd),
       tag: output.subarray(ivEnd, tagEnd),
@@ -327,16 +334,18 @@ export class Session implements AsyncDisposable {
     };
   }
 
-  /** AES-GCM, message-based. CKR_AEAD_DECRYPT_FAILED when the parts do not belong together. */
+  /** Message-based. CKR_AEAD_DECRYPT_FAILED when the parts do not belong together. */
   async decryptMessage(
     key: ObjectHandle,
-    message: GcmMessageTag,
+    message: AeadMessageTag,
     ciphertext: Uint8Array,
     into?: Uint8Array,
   ): Promise<Uint8Array> {
-    const done = this.#hot?.decryptMessage(key, message, ciphertext, into);
-    if (done !== undefined) return done;
-    const mechanism = encodeGcmMessageTag(message);
+    if (message.mechanism === undefined) {
+      const done = this.#hot?.decryptMessage(key, message, ciphertext, into);
+      if (done !== undefined) return done;
+    }
+    const mechanism = encodeAeadMessageTag(message, ciphertext.length);
     const additionalData = message.additionalData ?? none;
     const fields = { mechanism, key, additionalData, data: ciphertext };
     const room = ciphertext.length;

@@ -3,12 +3,13 @@ import {
   type CipherCCMTypes,
   type CipherGCMTypes,
   createCipheriv,
+  createDecipheriv,
   randomBytes,
   randomInt,
 } from 'node:crypto';
 import { aeskw } from '@noble/ciphers/aes.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Mechanism, ObjectHandle, Session } from '../../../src/hsm/index.ts';
+import type { EncryptedMessage, Mechanism, ObjectHandle, Session } from '../../../src/hsm/index.ts';
 import {
   generateAesKey,
   importKey,
@@ -247,5 +248,83 @@ it('keys of ChaCha20 are made', async () => {
   const aes = await generateAesKey(session);
   await expect(session.encrypt(mechanism, aes, data)).rejects.toMatchObject({
     ckr: 'CKR_KEY_TYPE_INCONSISTENT',
+  });
+});
+
+describe('messages', () => {
+  const data = randomBytes(40);
+  const additionalData = randomBytes(9);
+  /** What node:crypto opens of it. */
+  const opened = (
+    algorithm: 'aes-256-ccm' | 'aes-256-gcm' | 'chacha20-poly1305',
+    value: Buffer,
+    made: EncryptedMessage,
+  ): Buffer => {
+    const options = { authTagLength: made.tag.length };
+    const name = algorithm as CipherCCMTypes & CipherGCMTypes;
+    const decipher = createDecipheriv(name, value, made.iv, options);
+    decipher.setAuthTag(made.tag);
+    decipher.setAAD(additionalData, { plaintextLength: made.ciphertext.length });
+    return Buffer.concat([decipher.update(made.ciphertext), decipher.final()]);
+  };
+  const usage = { CKA_ENCRYPT: true, CKA_DECRYPT: true };
+
+  it('of CCM, with a nonce given or made', async () => {
+    const value = randomBytes(32);
+    const key = await importKey(session, 'CKK_AES', value, usage);
+    for (const options of [
+      { nonce: randomBytes(11), macLength: 8 },
+      { nonceLength: 13 },
+      {},
+    ] as const) {
+      const message = { mechanism: 'CKM_AES_CCM', additionalData, ...options } as const;
+      const made = await session.encryptMessage(key, message, data);
+      expect(opened('aes-256-ccm', value, made)).toEqual(data);
+      const { iv, tag, ciphertext } = made;
+      const parts = { mechanism: 'CKM_AES_CCM', iv, tag, additionalData } as const;
+      expect(Buffer.from(await session.decryptMessage(key, parts, ciphertext))).toEqual(data);
+      await expect(
+        session.decryptMessage(key, { ...parts, additionalData: data }, ciphertext),
+      ).rejects.toMatchObject({ ckr: 'CKR_AEAD_DECRYPT_FAILED' });
+    }
+  });
+
+  it('of ChaCha20-Poly1305', async () => {
+    const value = randomBytes(32);
+    const key = await importKey(session, 'CKK_CHACHA20', value, usage);
+    const mechanism = 'CKM_CHACHA20_POLY1305' as const;
+    const nonce = randomBytes(12);
+    const made = await session.encryptMessage(key, { mechanism, nonce, additionalData }, data);
+    expect(Buffer.from(made.iv)).toEqual(nonce);
+    expect(opened('chacha20-poly1305', value, made)).toEqual(data);
+    const { iv, tag, ciphertext } = made;
+    const parts = { mechanism, iv, tag, additionalData };
+    expect(Buffer.from(await session.decryptMessage(key, parts, ciphertext))).toEqual(data);
+  });
+
+  it('of GCM with counted IVs', async () => {
+    const value = randomBytes(32);
+    const key = await importKey(session, 'CKK_AES', value, usage);
+    const baseIv = randomBytes(12);
+    const message = {
+      mechanism: 'CKM_AES_GCM',
+      generator: 'counter-xor',
+      baseIv,
+      fixedBits: 94,
+      additionalData,
+    } as const;
+    for (const count of [0, 1, 2, 3]) {
+      const made = await session.encryptMessage(key, message, data);
+      const expected = Buffer.from(baseIv);
+      expected[11] = (expected[11] ?? 0) ^ count;
+      expect(Buffer.from(made.iv)).toEqual(expected);
+      expect(opened('aes-256-gcm', value, made)).toEqual(data);
+      const { iv, tag, ciphertext } = made;
+      const plaintext = await session.decryptMessage(key, { iv, tag, additionalData }, ciphertext);
+      expect(Buffer.from(plaintext)).toEqual(data);
+    }
+    await expect(session.encryptMessage(key, message, data)).rejects.toMatchObject({
+      ckr: 'CKR_KEY_EXHAUSTED',
+    });
   });
 });
