@@ -137,6 +137,59 @@ class Program {
     return list;
   }
 
+  // Bytes behind a pointer that has no length beside it.
+  ByteString& fixed(std::size_t length) {
+    ByteString& room = bytes(length);
+    room.resize(length);
+    return room;
+  }
+  CK_RSA_PKCS_OAEP_PARAMS oaep() {
+    ByteString& label = bytes(20);
+    return {input_.ConsumeBool() ? CKM_SHA256 : input_.ConsumeIntegral<CK_ULONG>(),
+            input_.ConsumeBool() ? CKG_MGF1_SHA256 : input_.ConsumeIntegral<CK_ULONG>(),
+            CKZ_DATA_SPECIFIED, label.data(), label.size()};
+  }
+
+  // The parameter of one message of GCM; IV and tag have room for what its lengths say.
+  CK_GCM_MESSAGE_PARAMS message() {
+    const auto iv_length = input_.ConsumeIntegralInRange<CK_ULONG>(0, 20);
+    const auto tag_bits = input_.ConsumeIntegralInRange<CK_ULONG>(0, 16) * 8;
+    return {fixed(iv_length).data(),
+            iv_length,
+            input_.ConsumeIntegralInRange<CK_ULONG>(0, 170),
+            input_.ConsumeIntegralInRange<CK_GENERATOR_FUNCTION>(0, 5),
+            fixed(16).data(),
+            tag_bits};
+  }
+  // Begins, continues or gives one message, and ends the operation now and then.
+  CK_RV message_work(bool encrypts) {
+    CK_GCM_MESSAGE_PARAMS parameters = message();
+    ByteString& data = bytes();
+    switch (input_.ConsumeIntegralInRange(0, 4)) {
+      case 0:
+        return init(encrypts ? c().C_MessageEncryptInit : c().C_MessageDecryptInit);
+      case 1:
+        return (encrypts ? c().C_EncryptMessageBegin : c().C_DecryptMessageBegin)(
+            session(), &parameters, sizeof parameters, data.data(), data.size());
+      case 2: {
+        Output out = output();
+        const CK_RV rv = (encrypts ? c().C_EncryptMessageNext : c().C_DecryptMessageNext)(
+            session(), &parameters, sizeof parameters, data.data(), data.size(), out.pointer,
+            &out.length, input_.ConsumeBool() ? CKF_END_OF_MESSAGE : 0);
+        return shown(rv, out);
+      }
+      case 3: {
+        Output out = output();
+        const CK_RV rv = (encrypts ? c().C_EncryptMessage : c().C_DecryptMessage)(
+            session(), &parameters, sizeof parameters, data.data(), data.size(), data.data(),
+            data.size(), out.pointer, &out.length);
+        return shown(rv, out);
+      }
+      default:
+        return (encrypts ? c().C_MessageEncryptFinal : c().C_MessageDecryptFinal)(session());
+    }
+  }
+
   // Structures with pointers get right ones; everything else gets any bytes, or nothing.
   CK_MECHANISM mechanism() {
     const auto at = input_.ConsumeIntegralInRange<std::size_t>(0, mechanisms_.size());
@@ -151,15 +204,46 @@ class Program {
                                input_.ConsumeIntegralInRange<CK_ULONG>(0, 160)});
         return {type, parameters, sizeof *parameters};
       }
+      case CKM_AES_CCM: {
+        ByteString& nonce = bytes(16);
+        ByteString& aad = bytes(20);
+        auto* parameters = keep(CK_CCM_PARAMS{input_.ConsumeIntegralInRange<CK_ULONG>(0, 64),
+                                              nonce.data(), nonce.size(), aad.data(), aad.size(),
+                                              input_.ConsumeIntegralInRange<CK_ULONG>(0, 20)});
+        return {type, parameters, sizeof *parameters};
+      }
+      case CKM_CHACHA20: {
+        ByteString& room = fixed(32);
+        auto* parameters =
+            keep(CK_CHACHA20_PARAMS{room.data(), input_.PickValueInArray<CK_ULONG>({32, 64, 16}),
+                                    room.data() + 8, input_.PickValueInArray<CK_ULONG>({96, 64})});
+        return {type, parameters, sizeof *parameters};
+      }
+      case CKM_CHACHA20_POLY1305: {
+        ByteString& nonce = fixed(12);
+        ByteString& aad = bytes(20);
+        auto* parameters = keep(CK_SALSA20_CHACHA20_POLY1305_PARAMS{
+            nonce.data(), input_.PickValueInArray<CK_ULONG>({96, 12, 64}), aad.data(), aad.size()});
+        return {type, parameters, sizeof *parameters};
+      }
+      case CKM_AES_CBC:
+      case CKM_AES_CBC_PAD: {
+        ByteString& iv = fixed(16);
+        return {type, iv.data(), iv.size()};
+      }
       case CKM_RSA_PKCS_OAEP: {
-        ByteString& label = bytes(20);
-        auto* parameters = keep(CK_RSA_PKCS_OAEP_PARAMS{
-            input_.ConsumeBool() ? CKM_SHA256 : input_.ConsumeIntegral<CK_ULONG>(),
-            input_.ConsumeBool() ? CKG_MGF1_SHA256 : input_.ConsumeIntegral<CK_ULONG>(),
-            CKZ_DATA_SPECIFIED, label.data(), label.size()});
+        auto* parameters = keep(oaep());
+        return {type, parameters, sizeof *parameters};
+      }
+      case CKM_RSA_AES_KEY_WRAP: {
+        auto* parameters = keep(CK_RSA_AES_KEY_WRAP_PARAMS{
+            input_.PickValueInArray<CK_ULONG>({256, 192, 128, 64}), keep(oaep())});
         return {type, parameters, sizeof *parameters};
       }
       // What takes a number or a structure of numbers.
+      case CKM_AES_CTR:
+      case CKM_AES_KEY_WRAP:
+      case CKM_AES_CMAC_GENERAL:
       case CKM_RSA_PKCS_PSS:
       case CKM_SHA256_RSA_PKCS_PSS:
       case CKM_SHA256_HMAC_GENERAL: {
@@ -233,7 +317,7 @@ class Program {
   }
 
   CK_RV call() {
-    switch (input_.ConsumeIntegralInRange(0, 38)) {
+    switch (input_.ConsumeIntegralInRange(0, 40)) {
       case 0:
         return sessions_.size() < 8 ? open_session() : CKR_OK;
       case 1:
@@ -376,6 +460,10 @@ class Program {
         return input_.ConsumeBool() ? part(c().C_DigestUpdate)
                                     : c().C_DigestKey(session(), object());
       case 37:
+        return message_work(true);
+      case 38:
+        return message_work(false);
+      case 39:
         return c().C_SessionCancel(session(), input_.ConsumeIntegral<CK_FLAGS>());
       default: {
         ByteString& pin = bytes(12);

@@ -117,18 +117,53 @@ describeClient('pkcs11-tool', tools, () => {
     });
   });
 
-  it('wraps a secret key and unwraps it', async () => {
+  it.each([
+    ['AES-KEY-WRAP', [], 40],
+    ['0x210B', [], 40], // CKM_AES_KEY_WRAP_KWP: this pkcs11-tool has no name for it
+    ['AES-CBC-PAD', ['--iv', '000102030405060708090a0b0c0d0e0f'], 48],
+  ])('wraps a secret key by %s and unwraps it', async (mechanism, options, length) => {
     const aes = ['--keygen', '--key-type', 'AES:32'];
-    await tool(...aes, '--id', '05', '--label', 'wrapper', '--usage-wrap');
-    await tool(...aes, '--id', '06', '--label', 'wrapped', '--extractable');
-    // CKM_AES_KEY_WRAP_KWP, by number: this pkcs11-tool has no name for it.
-    const kwp = ['--mechanism', '0x210B', '--id', '05'];
-    await tool('--wrap', ...kwp, '--application-id', '06', '--output-file', at('wrapped'));
-    expect(readFileSync(at('wrapped'))).toHaveLength(40);
-    const again = ['--application-id', '07', '--application-label', 'again'];
-    const unwrapped = ['--unwrap', ...kwp, ...again, '--key-type', 'AES:', '-i', at('wrapped')];
-    expect(await tool(...unwrapped)).toMatch(/Secret Key Object; AES length 32/);
+    const label = `wrapped by ${mechanism}`;
+    const ids = ['AES-KEY-WRAP', '0x210B', 'AES-CBC-PAD'].indexOf(mechanism) + 1;
+    const [wrapper, wrapped, again] = [`5${ids}`, `6${ids}`, `7${ids}`];
+    await tool(...aes, '--id', wrapper, '--label', 'wrapper', '--usage-wrap');
+    await tool(...aes, '--id', wrapped, '--label', label, '--extractable');
+    const by = ['--mechanism', mechanism, '--id', wrapper, ...options];
+    await tool('--wrap', ...by, '--application-id', wrapped, '--output-file', at('wrapped'));
+    expect(readFileSync(at('wrapped'))).toHaveLength(length);
+    const made = ['--application-id', again, '--application-label', 'again'];
+    for (const keyType of ['AES:', 'AES:32']) {
+      const unwrap = ['--unwrap', ...by, ...made, '--key-type', keyType, '-i', at('wrapped')];
+      expect(await tool(...unwrap)).toMatch(/Secret Key Object; AES length 32/);
+    }
   });
+
+  it.each([
+    ['AES-CBC-PAD', 'aes-256-cbc', 40],
+    ['AES-CBC', 'aes-256-cbc', 64],
+    ['AES-ECB', 'aes-256-ecb', 5008],
+    ['AES-CBC-PAD', 'aes-256-cbc', 5000],
+  ])(
+    '%s encrypts and decrypts as OpenSSL does (%s, %i bytes)',
+    async (mechanism, cipher, length) => {
+      const [key, iv] = ['ab'.repeat(32), '000102030405060708090a0b0c0d0e0f'];
+      if (!(await tool('--list-objects')).includes('data key')) {
+        writeFileSync(at('data-key'), Buffer.from(key, 'hex'));
+        const import_ = ['--write-object', at('data-key'), '--type', 'secrkey', '--id', '80'];
+        await tool(...import_, '--key-type', 'AES:32', '--label', 'data key', '--usage-decrypt');
+      }
+      writeFileSync(at('long'), Buffer.alloc(length, 'long enough for several parts '));
+      const vector = mechanism === 'AES-ECB' ? [] : ['--iv', iv];
+      const by = ['--mechanism', mechanism, '--id', '80', ...vector];
+      await tool('--encrypt', ...by, '-i', at('long'), '-o', at('long.enc'));
+      const peer = ['enc', `-${cipher}`, '-K', key, ...(vector.length === 0 ? [] : ['-iv', iv])];
+      const padding = mechanism === 'AES-CBC-PAD' ? [] : ['-nopad'];
+      openssl(...peer, ...padding, '-in', 'long', '-out', 'long.peer');
+      expect(readFileSync(at('long.enc'))).toEqual(readFileSync(at('long.peer')));
+      await tool('--decrypt', ...by, '-i', at('long.peer'), '-o', at('long.dec'));
+      expect(readFileSync(at('long.dec'))).toEqual(readFileSync(at('long')));
+    },
+  );
 
   it('makes a MAC and checks it', async () => {
     const key = ['--key-type', 'GENERIC:32', '--id', '09', '--label', 'mac', '--usage-sign'];
