@@ -5,12 +5,8 @@ import { type AccessKey, isAccountId } from '../access/principal.ts';
 import type { Clock } from '../clock/clock.ts';
 import { ClockControl, openDomainClock } from '../server/domain-clock.ts';
 import { dueFailureText, openDueWork } from '../server/due-work.ts';
-import {
-  type Durability,
-  type FoundationOptions,
-  openEphemeral,
-  openKept,
-} from '../server/foundation.ts';
+import type { Durability } from '../server/durability.ts';
+import { type FoundationOptions, openEphemeral, openKept } from '../server/foundation.ts';
 import { faultText, openKms } from '../server/kms.ts';
 import { DEFAULT_REGION, isRegionName } from '../server/names.ts';
 import { soPinFileDefault } from '../server/so-pin.ts';

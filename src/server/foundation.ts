@@ -14,6 +14,7 @@ import type { StoreDescriptor } from '../store/protocol.ts';
 import { openStoreClient } from '../store/store-client.ts';
 import { type StoreWriter, startStoreWriter } from '../store/store-writer.ts';
 import { type DataDirectory, dataDirectory, hsmDirectory } from './data-directory.ts';
+import type { Durability } from './durability.ts';
 import { addRegions, makeDevice, openHsm, readPin } from './first-boot.ts';
 import { DEFAULT_ACCOUNT_ID } from './names.ts';
 import { rootCredential } from './root-credential.ts';
@@ -29,13 +30,7 @@ export interface FoundationOptions {
   readonly dev: boolean;
 }
 
-/**
- * What an acknowledged request survives, whichever is chosen: the end of the process, however it comes, and for changes
- * (keys, aliases, policies …) a power cut. `power-loss`: the audit records of cryptographic operations survive a power cut,
- * too, and each of them waits for the disk. `process-crash`: of those, a power cut may take the last AUDIT_SYNC_MS.
- */
-export type Durability = (typeof DURABILITIES)[number];
-export const DURABILITIES = ['process-crash', 'power-loss'] as const;
+/** Audit records of cryptographic operations wait so long for the disk at most, unless they are to survive a power cut. */
 const AUDIT_SYNC_MS = 100;
 
 export interface DataOptions {

@@ -3,7 +3,8 @@
  */
 import { resolve } from 'node:path';
 import { isAccountId } from '../../access/principal.ts';
-import { type DataOptions, DURABILITIES, type Durability } from '../../server/foundation.ts';
+import { DURABILITIES, type Durability } from '../../server/durability.ts';
+import type { DataOptions } from '../../server/foundation.ts';
 import { DEFAULT_ACCOUNT_ID, DEFAULT_REGION, isRegionName } from '../../server/names.ts';
 import { isInside, soPinFileDefault } from '../../server/so-pin.ts';
 import { dataDirectoryPath, integer, parseCommandLine } from '../arguments.ts';
