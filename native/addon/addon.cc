@@ -104,6 +104,26 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
       });
 }
 
+Napi::Value client_of(Napi::Env env, CK_RV rv, std::unique_ptr<frame::Attachment> attachment) {
+  Napi::Object result = result_of(env, rv);
+  if (rv != CKR_OK) return result;
+  auto client = std::make_shared<Client>();
+  client->set_attachment(std::move(attachment));
+  Environment::of(env).add(client);
+  result.Set("client", client->expose(env));
+  return result;
+}
+
+// A second application on a device that this environment has an application on.
+Napi::Value open_application(const Napi::CallbackInfo& info) {
+  Client* const known = Environment::of(info.Env()).find(attach_id(info));
+  if (known == nullptr) return result_of(info.Env(), CKR_ARGUMENTS_BAD);
+  std::unique_ptr<frame::Attachment> attachment;
+  const CK_RV rv =
+      frame::Attachment::open(token(), known->attachment()->application().device(), &attachment);
+  return client_of(info.Env(), rv, std::move(attachment));
+}
+
 Napi::Value close_device(const Napi::CallbackInfo& info) {
   const auto device = static_cast<SR_DEVICE>(info[0].As<Napi::Number>().Int64Value());
   auto rv = std::make_shared<CK_RV>(CKR_OK);
@@ -116,16 +136,9 @@ Napi::Value close_device(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value attach(const Napi::CallbackInfo& info) {
-  const frame::AttachId id = attach_id(info);
-  auto client = std::make_shared<Client>();
   std::unique_ptr<frame::Attachment> attachment;
-  const CK_RV rv = frame::Attachment::attach(token(), id, &attachment);
-  Napi::Object result = result_of(info.Env(), rv);
-  if (rv != CKR_OK) return result;
-  client->set_attachment(std::move(attachment));
-  Environment::of(info.Env()).add(client);
-  result.Set("client", client->expose(info.Env()));
-  return result;
+  const CK_RV rv = frame::Attachment::attach(token(), attach_id(info), &attachment);
+  return client_of(info.Env(), rv, std::move(attachment));
 }
 
 Napi::Value range(Napi::Env env, const SR_MEMORY_RANGE& memory) {
@@ -161,6 +174,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment(env));
   exports.Set("napiVersion", Napi::Number::New(env, NAPI_VERSION));
   exports.Set("openDevice", Napi::Function::New(env, open_device, "openDevice"));
+  exports.Set("openApplication", Napi::Function::New(env, open_application, "openApplication"));
   exports.Set("closeDevice", Napi::Function::New(env, close_device, "closeDevice"));
   exports.Set("attach", Napi::Function::New(env, attach, "attach"));
   exports.Set("hardenProcess", Napi::Function::New(env, harden_process, "hardenProcess"));

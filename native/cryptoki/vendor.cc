@@ -173,6 +173,15 @@ CK_RV bury_wrapped(CK_SESSION_HANDLE hSession, const SR_BURIAL* pBurials, CK_ULO
   });
 }
 
+CK_RV rewrap_key(CK_SESSION_HANDLE hSession, SR_REWRAP_KEY* source, CK_BYTE_PTR pWrapped,
+                 CK_ULONG ulWrappedLen, CK_BYTE_PTR pAad, CK_ULONG ulAadLen,
+                 SR_REWRAP_KEY* destination, CK_BYTE_PTR pRewrapped, CK_ULONG_PTR pulRewrappedLen) {
+  return in_session(hSession, [&](token::Session& session) {
+    return token::operations::rewrap_key(session, source, pWrapped, ulWrappedLen, {pAad, ulAadLen},
+                                         destination, pRewrapped, pulRewrappedLen);
+  });
+}
+
 CK_RV fail_self_test(const char* name) {
   return contained([&]() -> CK_RV {
     self_test::fail_next(name);
@@ -198,7 +207,7 @@ CK_RV get_self_tests(CK_UTF8CHAR_PTR pText, CK_ULONG_PTR pulLen) {
 }
 
 SR_FUNCTION_LIST list = {
-    .version = {1, 4},
+    .version = {1, 5},
     .SR_OpenDevice = open_device,
     .SR_CloseDevice = close_device,
     .SR_GetDeviceStatus = get_device_status,
@@ -221,6 +230,7 @@ SR_FUNCTION_LIST list = {
     .SR_ReEncrypt = re_encrypt,
     .SR_BuryWrapped = bury_wrapped,
     .SR_RunSelfTests = run_self_tests,
+    .SR_RewrapKey = rewrap_key,
 };
 
 }  // namespace

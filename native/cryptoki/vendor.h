@@ -100,6 +100,12 @@ struct SR_BURIAL {
 };
 inline constexpr CK_ULONG SR_BURIALS_MAX = 1024;  // of one call
 
+// One side of SR_RewrapKey: CKM_AES_GCM with SR_GCM_WRAP_PARAMS, as of the function of that side.
+struct SR_REWRAP_KEY {
+  CK_MECHANISM_PTR pMechanism;
+  CK_OBJECT_HANDLE hKey;
+};
+
 struct SR_FUNCTION_LIST {
   CK_VERSION version;
 
@@ -186,6 +192,18 @@ struct SR_FUNCTION_LIST {
   // code and the known answers (ISO/IEC 19790 7.10.3.8). CKR_FIPS_SELF_TEST_FAILED: one failed, now
   // or before.
   CK_RV (*SR_RunSelfTests)(void);
+
+  // From version 1.5. Wraps with CKM_AES_GCM under one key what was wrapped under another, for a
+  // key that is being replaced; what is wrapped stays inside, whatever it is. The additional data
+  // of the source hold its key's CKA_ID once; those of the result are the same with the
+  // destination's CKA_ID, which is as long, in its place, so that nothing else of them changes.
+  // CKR_ARGUMENTS_BAD: they do not. CKR_KEY_FUNCTION_NOT_PERMITTED: the two keys are not
+  // CKA_TRUSTED, or differ in CKA_LABEL or, but for mechanisms, in wrap or unwrap template.
+  // CKR_WRAPPED_KEY_INVALID as of C_UnwrapKeyAuthenticated.
+  CK_RV(*SR_RewrapKey)
+  (CK_SESSION_HANDLE, SR_REWRAP_KEY* pSource, CK_BYTE_PTR pWrapped, CK_ULONG ulWrappedLen,
+   CK_BYTE_PTR pAad, CK_ULONG ulAadLen, SR_REWRAP_KEY* pDestination, CK_BYTE_PTR pRewrapped,
+   CK_ULONG_PTR pulRewrappedLen);
 };
 
 }  // extern "C"

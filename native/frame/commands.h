@@ -23,6 +23,7 @@ inline constexpr std::uint32_t kCapabilityMessage = 2U;
 inline constexpr std::uint32_t kCapabilityWrapAuthenticated = 4U;
 inline constexpr std::uint32_t kCapabilitySealedWork = 8U;
 inline constexpr std::uint32_t kCapabilityBurials = 16U;
+inline constexpr std::uint32_t kCapabilityRewrap = 32U;
 
 enum class FieldType : std::uint8_t {
   kU32,
@@ -95,6 +96,7 @@ inline constexpr Row kRows[] = {
   {41, "SealKeyPair", true, false, false, 5, {FieldType::kMechanism, FieldType::kTemplate, FieldType::kObject, FieldType::kBytes, FieldType::kU32}, 3, {FieldType::kBytes, FieldType::kBytes, FieldType::kBytes}},
   {42, "ReEncrypt", true, true, false, 7, {FieldType::kMechanism, FieldType::kObject, FieldType::kBytes, FieldType::kData, FieldType::kMechanism, FieldType::kObject, FieldType::kBytes}, 1, {FieldType::kData}},
   {43, "BuryWrapped", true, false, false, 3, {FieldType::kObjects, FieldType::kU32s, FieldType::kBytes}, 0, {}},
+  {44, "RewrapKey", true, true, false, 6, {FieldType::kMechanism, FieldType::kObject, FieldType::kData, FieldType::kBytes, FieldType::kMechanism, FieldType::kObject}, 1, {FieldType::kData}},
 };
 
 // X(number, Name, handler): every command; kRows[number - 1] is its row.
@@ -141,7 +143,8 @@ inline constexpr Row kRows[] = {
   X(40, GenerateKeyPair, generate_key_pair) \
   X(41, SealKeyPair, seal_key_pair) \
   X(42, ReEncrypt, re_encrypt) \
-  X(43, BuryWrapped, bury_wrapped)
+  X(43, BuryWrapped, bury_wrapped) \
+  X(44, RewrapKey, rewrap_key)
 
 // X(mechanism, bytes): mechanisms whose parameter is that many bytes without a pointer.
 #define SR_FOR_EACH_OPAQUE_MECHANISM(X) \

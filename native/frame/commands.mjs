@@ -37,7 +37,7 @@ export const UNAVAILABLE = 0xffffffff;
 export const ATTRIBUTES_MAX = 64;
 
 export const flags = { RESPONSE: 1, ATTACHED_INPUT: 2, ATTACHED_OUTPUT: 4 };
-export const capabilities = { VENDOR: 1, MESSAGE: 2, WRAP_AUTHENTICATED: 4, SEALED_WORK: 8, BURIALS: 16 };
+export const capabilities = { VENDOR: 1, MESSAGE: 2, WRAP_AUTHENTICATED: 4, SEALED_WORK: 8, BURIALS: 16, REWRAP: 32 };
 
 export const common = [
   'CKR_OK', 'CKR_HOST_MEMORY', 'CKR_GENERAL_ERROR', 'CKR_FUNCTION_FAILED', 'CKR_ARGUMENTS_BAD', 'CKR_DEVICE_ERROR',
@@ -254,6 +254,16 @@ export const commands = {
     number: 43, clause: 'SR_BuryWrapped', session: true,
     request: { unwrappingKeys: 'objects', lengths: 'u32s', additionalData: 'bytes' }, response: {},
     ckr: ['CKR_UNWRAPPING_KEY_HANDLE_INVALID', 'CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT', 'CKR_KEY_FUNCTION_NOT_PERMITTED', 'CKR_SESSION_READ_ONLY'],
+  },
+  /** What it wraps stays inside. `additionalData` are the source's. `output`: IV, then the wrapped key with its tag. */
+  RewrapKey: {
+    number: 44, clause: 'SR_RewrapKey', session: true, sync: true,
+    request: {
+      unwrapMechanism: 'mechanism', unwrappingKey: 'object', wrapped: 'data', additionalData: 'bytes',
+      wrapMechanism: 'mechanism', wrappingKey: 'object',
+    },
+    response: { output: 'data' },
+    ckr: [...key, 'CKR_WRAPPED_KEY_INVALID', 'CKR_WRAPPED_KEY_LEN_RANGE', 'CKR_UNWRAPPING_KEY_HANDLE_INVALID', 'CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT', 'CKR_WRAPPING_KEY_HANDLE_INVALID', 'CKR_WRAPPING_KEY_TYPE_INCONSISTENT'],
   },
 };
 

@@ -18,6 +18,8 @@ struct Module {
   const SR_FUNCTION_LIST* sealed_work() const { return vendor_from(2); }
   // The same, when it can bury what was wrapped (from its version 1.3).
   const SR_FUNCTION_LIST* burials() const { return vendor_from(3); }
+  // The same, when it can wrap anew under another key (from its version 1.5).
+  const SR_FUNCTION_LIST* rewraps() const { return vendor_from(5); }
 
   // functions is a CK_FUNCTION_LIST, _3_0 or _3_2 as its version says; vendor may be null.
   explicit Module(const void* functions, const SR_FUNCTION_LIST* vendor_functions = nullptr)

@@ -1,4 +1,5 @@
-// Work whose inner values never leave the token: sealed key pairs and re-encryption (vendor.h).
+// Work whose inner values never leave the token: sealed key pairs, re-encryption and wrapping anew
+// (vendor.h).
 #include <array>
 
 #include "frame/call.h"
@@ -92,6 +93,39 @@ CK_RV re_encrypt(Call& call) {
     std::memcpy(area.data(), destination.iv().data(), nonce_length);
     std::memcpy(area.data() + nonce_length, destination.tag().data(), prefix - nonce_length);
   }
+  call.produced(prefix + length);
+  return CKR_OK;
+}
+
+CK_RV rewrap_key(Call& call) {
+  Mechanism unwrap;
+  const CK_RV unwrap_parameter = unwrap.read(call.in, Form::kWrap);
+  const std::uint64_t unwrapping_handle = call.in.u64();
+  const Bytes wrapped = call.in.data();
+  const Bytes additional_data = call.in.bytes();
+  Mechanism wrap;
+  const CK_RV wrap_parameter = wrap.read(call.in, Form::kWrap);
+  const std::uint64_t wrapping_handle = call.in.u64();
+  if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;
+  if (unwrap_parameter != CKR_OK) return unwrap_parameter;
+  if (wrap_parameter != CKR_OK) return wrap_parameter;
+  const SR_FUNCTION_LIST* vendor = call.module.rewraps();
+  if (vendor == nullptr) return CKR_FUNCTION_NOT_SUPPORTED;
+  SR_REWRAP_KEY from{unwrap.get(), 0};
+  SR_REWRAP_KEY to{wrap.get(), 0};
+  if (!call.application.object(unwrapping_handle, &from.hKey))
+    return CKR_UNWRAPPING_KEY_HANDLE_INVALID;
+  if (!call.application.object(wrapping_handle, &to.hKey)) return CKR_WRAPPING_KEY_HANDLE_INVALID;
+  const std::size_t prefix = wrap.iv().size();
+  const MutableBytes area = call.output();
+  if (area.size() < prefix) return call.too_small(prefix + wrapped.size());
+  CK_ULONG length = area.size() - prefix;
+  const CK_RV rv = vendor->SR_RewrapKey(call.native(), &from, input(wrapped), wrapped.size(),
+                                        input(additional_data), additional_data.size(), &to,
+                                        area.data() + prefix, &length);
+  if (rv == CKR_BUFFER_TOO_SMALL) return call.too_small(prefix + length);
+  if (rv != CKR_OK) return rv;
+  if (prefix != 0) std::memcpy(area.data(), wrap.iv().data(), prefix);
   call.produced(prefix + length);
   return CKR_OK;
 }

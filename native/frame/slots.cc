@@ -26,6 +26,7 @@ CK_RV hello(Call& call) {
   if (call.list().C_WrapKeyAuthenticated != nullptr) capabilities |= kCapabilityWrapAuthenticated;
   if (call.module.sealed_work() != nullptr) capabilities |= kCapabilitySealedWork;
   if (call.module.burials() != nullptr) capabilities |= kCapabilityBurials;
+  if (call.module.rewraps() != nullptr) capabilities |= kCapabilityRewrap;
   call.out.u32(kVersion);
   call.out.u32(capabilities);
   call.out.u32(kFrameBytesMax);

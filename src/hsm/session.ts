@@ -265,6 +265,28 @@ export class Session implements AsyncDisposable {
       .object as ObjectHandle;
   }
 
+  /**
+   * Wraps under another key what a trusted key wrapped; it stays in the token. The token puts the other key's CKA_ID where
+   * the additional data have the old one's.
+   * CKR_WRAPPED_KEY_INVALID: the parts do not belong together. CKR_KEY_FUNCTION_NOT_PERMITTED: the keys are not for each other.
+   */
+  async rewrapKey(
+    unwrapping: { readonly key: ObjectHandle; readonly iv: Uint8Array },
+    wrapped: Uint8Array,
+    additionalData: Uint8Array,
+    wrappingKey: ObjectHandle,
+  ): Promise<{ iv: Uint8Array; wrapped: Uint8Array }> {
+    const { output } = await this.#transport.call('RewrapKey', this.#state, {
+      unwrapMechanism: encodeGcmWrap({ mechanism: 'CKM_AES_GCM', iv: unwrapping.iv }),
+      unwrappingKey: unwrapping.key,
+      wrapped,
+      additionalData,
+      wrapMechanism: encodeGcmWrap({ mechanism: 'CKM_AES_GCM' }),
+      wrappingKey,
+    });
+    return { iv: output.slice(0, GCM_IV_BYTES), wrapped: output.slice(GCM_IV_BYTES) };
+  }
+
   async deriveKey(
     mechanism: Mechanism,
     baseKey: ObjectHandle,

@@ -4,21 +4,11 @@
  */
 import { type Burial, type ObjectHandle, publicKeyTemplate, type Session } from '../hsm/index.ts';
 import { type DomainKind, type MaterialSpec, materialSpec } from './algorithms.ts';
+import type { DomainKeyring, DomainKeys, HeldDomainKey } from './domain-keyring.ts';
 import { type KeyMaterial, KeyTokenError, type MaterialBinding } from './key-store.ts';
 import { encodeKeyToken, keyTokenAdditionalData, parseKeyToken } from './key-token.ts';
 import { cachedBackingKey, cachedPublicKey, newBackingKey, newPublicKey } from './templates.ts';
 import { isCkr, notOurs } from './token-errors.ts';
-
-/** Handles of one generation of domain keys. */
-export type GenerationKeys = Readonly<Record<DomainKind, ObjectHandle>>;
-
-export interface DomainKeys {
-  /** CKA_ID, 16 bytes, of the generation that wraps. */
-  readonly activeId: Uint8Array;
-  readonly active: GenerationKeys;
-  /** All generations, by CKA_ID in hexadecimal. */
-  readonly byId: ReadonlyMap<string, GenerationKeys>;
-}
 
 /** What material of a binding is. @throws TypeError when there is no such material */
 export function kindOf({ keySpec, keyUsage }: Pick<MaterialBinding, 'keySpec' | 'keyUsage'>): {
@@ -35,21 +25,17 @@ export function kindOf({ keySpec, keyUsage }: Pick<MaterialBinding, 'keySpec' | 
 /** @returns the key token, and of a key pair the public key */
 export async function makeBackingKey(
   session: Session,
-  domainKeys: DomainKeys,
+  domainKeys: DomainKeyring,
   binding: MaterialBinding,
 ): Promise<Pick<KeyMaterial, 'keyToken' | 'publicKey'>> {
   const { kind, spec } = kindOf(binding);
   const template = newBackingKey(kind, spec);
   const wrap = async (key: ObjectHandle): Promise<Uint8Array> => {
-    const { activeId: domainKeyId, active } = domainKeys;
+    // Now, and not when the work began: making an RSA key takes long enough for a rotation.
+    const { id: domainKeyId, handle } = (await domainKeys.refresh()).active[kind];
     const additionalData = keyTokenAdditionalData(domainKeyId, binding);
     const mechanism = { mechanism: 'CKM_AES_GCM' } as const;
-    const wrapped = await session.wrapKeyAuthenticated(
-      mechanism,
-      active[kind],
-      key,
-      additionalData,
-    );
+    const wrapped = await session.wrapKeyAuthenticated(mechanism, handle, key, additionalData);
     return encodeKeyToken({ domainKeyId, ...wrapped });
   };
   if (spec.generation === 'secret') {
@@ -76,38 +62,77 @@ export async function makeBackingKey(
 /** @throws KeyTokenError */
 export async function unwrapBackingKey(
   session: Session,
-  domainKeys: DomainKeys,
+  domainKeys: DomainKeyring,
   material: KeyMaterial,
 ): Promise<ObjectHandle> {
   const { kind, spec } = kindOf(material);
   const { domainKeyId, iv, wrapped } = parseKeyToken(material.keyToken);
-  const generation = domainKeys.byId.get(Buffer.from(domainKeyId).toString('hex'));
-  if (generation === undefined)
-    throw new KeyTokenError('wrapped under no domain key of this Region');
+  const { handle } = await wrappingKey(domainKeys, kind, domainKeyId);
   try {
     return await session.unwrapKeyAuthenticated(
       { mechanism: 'CKM_AES_GCM', iv },
-      generation[kind],
+      handle,
       wrapped,
       cachedBackingKey(kind, spec),
       keyTokenAdditionalData(domainKeyId, material),
     );
   } catch (error) {
-    throw isCkr(error, notOurs)
-      ? new KeyTokenError('not the key token of this key', { cause: error })
-      : error;
+    throw refusal(error);
   }
 }
 
-/** What the device buries to destroy material: its key token under whichever generation of domain keys. */
-export function burialsOf({ byId }: DomainKeys, materials: readonly KeyMaterial[]): Burial[] {
-  return materials.flatMap((material) => {
-    const { kind } = kindOf(material);
-    return [...byId].map(([id, keys]) => ({
-      key: keys[kind],
-      additionalData: keyTokenAdditionalData(Buffer.from(id, 'hex'), material),
-    }));
-  });
+/** What the device buries to destroy material: its key token under whichever domain key of its kind. */
+export function burialsOf({ byKind }: DomainKeys, materials: readonly KeyMaterial[]): Burial[] {
+  return materials.flatMap((material) =>
+    [...byKind[kindOf(material).kind].values()].map(({ id, handle }) => ({
+      key: handle,
+      additionalData: keyTokenAdditionalData(id, material),
+    })),
+  );
+}
+
+/**
+ * Wraps material under the active domain key of its kind, if another one wraps it; the backing key stays in the token.
+ * @returns the new key token, or the one there is
+ * @throws KeyTokenError
+ */
+export async function rewrapBackingKey(
+  session: Session,
+  domainKeys: DomainKeyring,
+  material: KeyMaterial,
+): Promise<Uint8Array> {
+  const { kind } = kindOf(material);
+  const { domainKeyId, iv, wrapped } = parseKeyToken(material.keyToken);
+  const active = (await domainKeys.refresh()).active[kind];
+  if (Buffer.compare(active.id, domainKeyId) === 0) return material.keyToken;
+  const { handle: key } = await wrappingKey(domainKeys, kind, domainKeyId);
+  const additionalData = keyTokenAdditionalData(domainKeyId, material);
+  try {
+    const anew = await session.rewrapKey({ key, iv }, wrapped, additionalData, active.handle);
+    return encodeKeyToken({ domainKeyId: active.id, ...anew });
+  } catch (error) {
+    throw refusal(error);
+  }
+}
+
+/** The domain key that a key token names. @throws KeyTokenError */
+async function wrappingKey(
+  domainKeys: DomainKeyring,
+  kind: DomainKind,
+  domainKeyId: Uint8Array,
+): Promise<HeldDomainKey> {
+  const id = Buffer.from(domainKeyId).toString('hex');
+  const known = domainKeys.keys.byKind[kind].get(id);
+  // Another thread may know a newer ring, and have made this key token under it.
+  const key = known ?? (await domainKeys.refresh()).byKind[kind].get(id);
+  if (key === undefined) throw new KeyTokenError('wrapped under no domain key of this Region');
+  return key;
+}
+
+function refusal(error: unknown): unknown {
+  return isCkr(error, notOurs)
+    ? new KeyTokenError('not the key token of this key', { cause: error })
+    : error;
 }
 
 /** The public half of key pair material as a session object. */

@@ -24,14 +24,14 @@ import {
   type Pace,
   signingRow,
 } from './algorithms.ts';
-import { burialsOf, kindOf, makeBackingKey } from './backing-key.ts';
+import { burialsOf, kindOf, makeBackingKey, rewrapBackingKey } from './backing-key.ts';
 import {
   closeConnection,
   connectDomain,
   type DomainConnection,
   type DomainConnectionOptions,
-  DomainError,
 } from './domain-connection.ts';
+import { DomainError } from './domain-keyring.ts';
 import { ecdsaFromDer, ecdsaToDer } from './ecdsa-signature.ts';
 import {
   type Encrypted,
@@ -119,7 +119,7 @@ export class RegionDomain implements KeyStore {
       throw new TypeError('material of another Region');
     await this.#work(async ({ domainKeys }) => {
       await using session = await this.#options.slot.openSession({ readWrite: true });
-      const burials = burialsOf(domainKeys, materials);
+      const burials = burialsOf(await domainKeys.refresh(), materials);
       for (let at = 0; at < burials.length; at += burialsMax)
         await session.buryWrapped(burials.slice(at, at + burialsMax));
     });
@@ -129,6 +129,17 @@ export class RegionDomain implements KeyStore {
   forget(key: Pick<MaterialBinding, 'accountId' | 'region' | 'keyId'>): void {
     this.#connection?.cache.forget(key);
     this.#connection?.publicKeys.forget(key);
+  }
+
+  /**
+   * Wraps material under the active domain key of its kind, inside the token.
+   * @returns the material itself where it is already. @throws KeyTokenError
+   */
+  async rewrap(material: KeyMaterial): Promise<KeyMaterial> {
+    const keyToken = await this.#work(({ domainKeys }, session) =>
+      rewrapBackingKey(session, domainKeys, material),
+    );
+    return keyToken === material.keyToken ? material : { ...material, keyToken };
   }
 
   seal(

@@ -102,6 +102,16 @@ export async function attachDevice(attachId: Uint8Array): Promise<Device> {
   return Device.connect(link, attachId);
 }
 
+/**
+ * Opens another application on the device that one of this thread is on: with a login of its own, so that a security
+ * officer can work while the user's application goes on. Closing it leaves the device open. Rejects with CkrError.
+ */
+export async function openApplication(attachId: Uint8Array): Promise<Device> {
+  const { rv, client } = loadAddon().openApplication(attachId);
+  if (rv !== CKR.CKR_OK || client === undefined) throw new CkrError(rv, 'OpenApplication');
+  return Device.connect(new InProcessLink(client, async () => {}), client.attachId);
+}
+
 /** Where raw keys may be in this process: the token's arena and OpenSSL's secure heap. */
 export function deviceMemory(attachId: Uint8Array): {
   arena: NativeMemoryRange;

@@ -52,6 +52,8 @@ export interface Addon {
     config: NativeDeviceConfig,
   ): Promise<{ rv: number; device?: number; client?: NativeClient }>;
   closeDevice(device: number): Promise<number>;
+  /** Opens another application on the device of one that this environment has. */
+  openApplication(attachId: Uint8Array): { rv: number; client?: NativeClient };
   /** Joins the application with this attach id. */
   attach(attachId: Uint8Array): { rv: number; client?: NativeClient };
   /** Forbids core files, and tracing by other processes of this user. False: the system would not. */

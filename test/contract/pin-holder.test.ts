@@ -673,9 +673,9 @@ describe('the service with such a host', () => {
     for (const key of [likeness, loot.domainKeyA]) {
       const forged = new FakeMetadataStore();
       const { id, uniqueId: it } = await uniqueIdOf(key);
-      const uniqueIds = { seal: it, mac: it, sign: it, decrypt: it };
-      const keys = [{ id, uniqueIds, state: 'active' }];
-      const body = Buffer.from(JSON.stringify({ format: 2, region: regionB, keys }));
+      const kinds = ['seal', 'mac', 'sign', 'decrypt'];
+      const keys = kinds.map((kind) => ({ kind, id, uniqueId: it, state: 'active' }));
+      const body = Buffer.from(JSON.stringify({ format: 3, region: regionB, keys }));
       const record = await sealRecord(mac(regionB), {
         table: 'domains',
         key: regionB,
@@ -684,8 +684,7 @@ describe('the service with such a host', () => {
       });
       await forged.commit({ changes: [{ kind: 'put', ...record }] });
       const noRing = () => Promise.reject(new Error('no ring'));
-      const finder = { first: noRing, uniqueId: noRing };
-      const ring = await loadDomainRing(forged, mac(regionB), regionB, finder);
+      const ring = await loadDomainRing(forged, mac(regionB), regionB, noRing);
       expect(ring.keys).toEqual(keys);
       await expect(
         RegionDomain.open({ slot, userPin, region: regionB, store: forged }),

@@ -319,6 +319,20 @@ class FakeSession {
     });
   }
 
+  async rewrapKey(
+    { key, iv }: { key: number; iv: Uint8Array },
+    wrapped: Uint8Array,
+    additionalData: Uint8Array,
+    wrapping: number,
+  ) {
+    const plain = ungcm(this.#secret(key), iv, additionalData, wrapped);
+    const [from, to] = [key, wrapping].map((of) => this.#object(of).attributes.CKA_ID as Buffer);
+    const anew = Buffer.from(additionalData);
+    anew.set(to ?? [], anew.indexOf(from ?? ''));
+    const newIv = randomBytes(12);
+    return { iv: newIv, wrapped: gcm(this.#secret(wrapping), newIv, anew, plain) };
+  }
+
   seal(handle: number, additionalData: Uint8Array, plaintext: Uint8Array): Promise<Buffer> {
     return this.#work(() => this.#seal(handle, additionalData, plaintext));
   }

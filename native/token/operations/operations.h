@@ -110,6 +110,10 @@ CK_RV unwrap_key(Session&, const CK_MECHANISM*, CK_OBJECT_HANDLE unwrapping, con
                  CK_OBJECT_HANDLE* key);
 // SR_BuryWrapped.
 CK_RV bury_wrapped(Session&, const SR_BURIAL*, CK_ULONG count);
+// rewrapping.cc: SR_RewrapKey. aad: of the source.
+CK_RV rewrap_key(Session&, const SR_REWRAP_KEY* source, const CK_BYTE* wrapped,
+                 CK_ULONG wrapped_len, const AdditionalData& aad, const SR_REWRAP_KEY* destination,
+                 CK_BYTE* rewrapped, CK_ULONG* rewrapped_len);
 
 // objects.cc (5.7).
 CK_RV create_object(Session&, const CK_ATTRIBUTE*, CK_ULONG, CK_OBJECT_HANDLE*);

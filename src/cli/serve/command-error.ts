@@ -3,7 +3,7 @@
  */
 import { CkrError } from '../../hsm/index.ts';
 import { PortInUseError } from '../../http/bind.ts';
-import { DomainError } from '../../keystore/domain-connection.ts';
+import { DomainError } from '../../keystore/domain-keyring.ts';
 import { RecordIntegrityError } from '../../keystore/record-mac.ts';
 import { StartError, type StartErrorCode } from '../../server/start-error.ts';
 import { DataDirectoryError } from '../../store/data-directory.ts';

@@ -20,6 +20,7 @@ const samples: Record<string, unknown> = {
   template: { CKA_LABEL: 'abc', CKA_UNWRAP_TEMPLATE: { CKA_SENSITIVE: true } },
   mechanism: encodeMechanism({ mechanism: 'CKM_SHA256_HMAC_GENERAL', macLength: 16 }),
   u32s: [3, 0],
+  objects: [4096],
 };
 
 function sampleRequest(command: CommandName, session: number, sequence: number): Uint8Array {

@@ -1,9 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { DomainKind } from '../../../src/keystore/algorithms.ts';
 import {
+  type DomainKey,
   type DomainKeyFinder,
-  type DomainRing,
   loadDomainRing,
+  rotated,
+  storeDomainRing,
 } from '../../../src/keystore/domain-ring.ts';
 import { KeyTokenError, type Mac } from '../../../src/keystore/key-store.ts';
 import {
@@ -13,6 +16,7 @@ import {
 } from '../../../src/keystore/key-token.ts';
 import { lengthPrefixed } from '../../../src/keystore/length-prefixed.ts';
 import { recordMacInput, sealRecord, verifyRecord } from '../../../src/keystore/record-mac.ts';
+import { StoreConflictError } from '../../../src/store/metadata-store.ts';
 import { FakeKeyStore } from '../../support/fake-key-store.ts';
 import { FakeMetadataStore } from '../../support/fake-metadata-store.ts';
 
@@ -126,24 +130,18 @@ describe('a record MAC', () => {
 });
 
 describe('the ring of domain keys', () => {
-  const named = (name: string) => ({
-    seal: `${name}1`,
-    mac: `${name}2`,
-    sign: `${name}3`,
-    decrypt: `${name}4`,
+  const kinds = ['seal', 'mac', 'sign', 'decrypt'] as const;
+  const nameOf = (kind: DomainKind, id = '01'.repeat(16)) => ({
+    kind,
+    id,
+    uniqueId: `${kind} of ${id.slice(0, 2)}`,
   });
-  const ring: DomainRing = {
-    region: 'r',
-    keys: [{ id: '01'.repeat(16), uniqueIds: named('u'), state: 'active' }],
-  };
-  const finds = ({ keys: [generation] }: DomainRing = ring): DomainKeyFinder => ({
-    first: async () => ({ id: generation!.id, uniqueIds: generation!.uniqueIds }),
-    uniqueId: () => Promise.reject(new Error('asked for one key')),
-  });
-  const never: DomainKeyFinder = {
-    first: () => Promise.reject(new Error('asked for a first ring')),
-    uniqueId: () => Promise.reject(new Error('asked for one key')),
-  };
+  const active = (kind: DomainKind, id?: string) =>
+    ({ ...nameOf(kind, id), state: 'active' }) as const;
+  const keys: readonly DomainKey[] = kinds.map((kind) => active(kind));
+  const ring = { region: 'r', keys };
+  const finds: DomainKeyFinder = async (kind) => nameOf(kind);
+  const never: DomainKeyFinder = (kind) => Promise.reject(new Error(`asked for ${kind}`));
   const stored = async (store: FakeMetadataStore, mac: Mac, body: object, change = {}) => {
     const bytes = Buffer.from(JSON.stringify(body));
     const sealed = await sealRecord(mac, { table: 'domains', key: 'r', version: 1, body: bytes });
@@ -152,46 +150,81 @@ describe('the ring of domain keys', () => {
 
   it('is stored at first, and read afterwards', async () => {
     const [store, { mac }] = [new FakeMetadataStore(), new FakeKeyStore()];
-    expect(await loadDomainRing(store, mac, 'r', finds())).toEqual(ring);
-    expect(await loadDomainRing(store, mac, 'r', never)).toEqual(ring);
+    expect(await loadDomainRing(store, mac, 'r', finds)).toEqual({ ...ring, version: 1 });
+    expect(await loadDomainRing(store, mac, 'r', never)).toEqual({ ...ring, version: 1 });
+    const { body } = store.records.get('domains/r')!;
+    expect(JSON.parse(Buffer.from(body).toString())).toEqual({ format: 3, ...ring });
   });
 
   it('is the one of the thread that came first', async () => {
     const [store, { mac }] = [new FakeMetadataStore(), new FakeKeyStore()];
-    const other: DomainRing = {
-      region: 'r',
-      keys: [{ id: '02'.repeat(16), uniqueIds: named('v'), state: 'active' }],
-    };
+    const other = '02'.repeat(16);
     store.beforeCommit = async () => {
-      await loadDomainRing(store, mac, 'r', finds(other));
+      await loadDomainRing(store, mac, 'r', async (kind) => nameOf(kind, other));
     };
-    expect(await loadDomainRing(store, mac, 'r', finds())).toEqual(other);
+    const { keys: found } = await loadDomainRing(store, mac, 'r', finds);
+    expect(found).toEqual(kinds.map((kind) => active(kind, other)));
   });
 
   it('of one kind of domain key is completed, once', async () => {
     const [store, { mac }] = [new FakeMetadataStore(), new FakeKeyStore()];
-    const old = (id: string, state: string) => ({ id, uniqueId: `${id} seal`, state });
-    const keys = [old('01', 'retired'), old('02', 'active')];
-    await stored(store, mac, { format: 1, region: 'r', keys });
-    const complete = (id: string, state: string) => {
-      const [seal, mac, sign, decrypt] = ['seal', 'mac', 'sign', 'decrypt'].map(
-        (k) => `${id} ${k}`,
-      );
-      return { id, uniqueIds: { seal, mac, sign, decrypt }, state };
+    const [first, second] = ['03'.repeat(16), '04'.repeat(16)];
+    const old = (id: string, state: string) => ({
+      id,
+      uniqueId: nameOf('seal', id).uniqueId,
+      state,
+    });
+    await stored(store, mac, {
+      format: 1,
+      region: 'r',
+      keys: [old(first, 'retired'), old(second, 'active')],
+    });
+    const expected = {
+      region: 'r',
+      keys: [
+        { ...nameOf('seal', first), state: 'retired' },
+        active('seal', second),
+        active('mac'),
+        active('sign'),
+        active('decrypt'),
+      ],
+      version: 2,
     };
-    const asked: string[] = [];
-    const finder = {
-      ...never,
-      async uniqueId(id: string, kind: string) {
-        asked.push(`${id} ${kind}`);
-        return `${id} ${kind}`;
-      },
-    };
-    const expected = { region: 'r', keys: [complete('01', 'retired'), complete('02', 'active')] };
-    expect(await loadDomainRing(store, mac, 'r', finder)).toEqual(expected);
-    expect(asked).toHaveLength(6);
-    expect(store.records.get('domains/r')?.version).toBe(2);
+    expect(await loadDomainRing(store, mac, 'r', finds)).toEqual(expected);
     expect(await loadDomainRing(store, mac, 'r', never)).toEqual(expected);
+  });
+
+  it('of generations is read as it is, and left as it is', async () => {
+    const [store, { mac }] = [new FakeMetadataStore(), new FakeKeyStore()];
+    const id = '05'.repeat(16);
+    const uniqueIds = Object.fromEntries(kinds.map((kind) => [kind, nameOf(kind, id).uniqueId]));
+    await stored(store, mac, {
+      format: 2,
+      region: 'r',
+      keys: [{ id, uniqueIds, state: 'active' }],
+    });
+    expect(await loadDomainRing(store, mac, 'r', never)).toEqual({
+      region: 'r',
+      keys: kinds.map((kind) => active(kind, id)),
+      version: 1,
+    });
+  });
+
+  it('retires a key when another takes its place, and changes over what was read only', async () => {
+    const [store, { mac }] = [new FakeMetadataStore(), new FakeKeyStore()];
+    const first = await loadDomainRing(store, mac, 'r', finds);
+    const replacement = nameOf('mac', '06'.repeat(16));
+    const changed = rotated(first.keys, [replacement], 77);
+    expect(changed).toEqual([
+      active('seal'),
+      { ...nameOf('mac'), state: 'retired', retiredAtMs: 77 },
+      active('sign'),
+      active('decrypt'),
+      { ...replacement, state: 'active' },
+    ]);
+    const next = await storeDomainRing(store, mac, { ...first, keys: changed });
+    expect(await loadDomainRing(store, mac, 'r', never)).toEqual(next);
+    await expect(storeDomainRing(store, mac, first)).rejects.toThrow(StoreConflictError);
   });
 
   it('is refused when it was forged, or makes no sense', async () => {
@@ -201,18 +234,17 @@ describe('the ring of domain keys', () => {
       await stored(store, mac, body, change);
       return loadDomainRing(store, mac, 'r', never);
     };
-    const good = { format: 2, ...ring };
-    const [generation] = ring.keys;
-    await expect(load(good)).resolves.toEqual(ring);
+    const good = { format: 3, ...ring };
+    await expect(load(good)).resolves.toEqual({ ...ring, version: 1 });
     await expect(load(good, { mac: Buffer.alloc(32) })).rejects.toThrow('MAC does not match');
     await expect(load(good, { version: 2 })).rejects.toThrow('MAC does not match');
-    await expect(load({ ...good, format: 3 })).rejects.toThrow('unknown body format');
+    await expect(load({ ...good, format: 4 })).rejects.toThrow('unknown body format');
     await expect(load({ ...good, region: 's' })).rejects.toThrow('another Region');
     await expect(load({ ...good, keys: [] })).rejects.toThrow('one active');
-    await expect(load({ ...good, keys: [...ring.keys, ...ring.keys] })).rejects.toThrow(
-      'one active',
-    );
-    const nameless = { ...generation, uniqueIds: { ...named('u'), sign: '' } };
-    await expect(load({ ...good, keys: [nameless] })).rejects.toThrow('without a name');
+    await expect(load({ ...good, keys: [...keys, active('mac')] })).rejects.toThrow('one active');
+    const retired = keys.map((key) => ({ ...key, state: 'retired' }));
+    await expect(load({ ...good, keys: retired })).rejects.toThrow('one active');
+    const nameless = keys.map((key) => ({ ...key, uniqueId: '' }));
+    await expect(load({ ...good, keys: nameless })).rejects.toThrow('without a name');
   });
 });

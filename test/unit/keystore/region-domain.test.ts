@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CKR, CkrError } from '../../../src/hsm/index.ts';
-import { DomainError } from '../../../src/keystore/domain-connection.ts';
+import { DomainError } from '../../../src/keystore/domain-keyring.ts';
 import { type KeyMaterial, KeyTokenError } from '../../../src/keystore/key-store.ts';
 import { missingRegions, provisionRegion } from '../../../src/keystore/provision.ts';
 import { recordMacInput } from '../../../src/keystore/record-mac.ts';
@@ -89,8 +89,9 @@ describe('a ceremony of the time when there was one kind of domain key', () => {
 
     // The ring still names the keys that went; an old one names none but its own.
     await expect(open()).rejects.toThrow('has no domain key for MACs');
-    const [{ id, uniqueIds, state }] = keys;
-    const old = { ...others, format: 1, keys: [{ id, uniqueId: uniqueIds.seal, state }] };
+    const [{ kind, ...seal }] = keys;
+    expect(kind).toBe('seal');
+    const old = { ...others, format: 1, keys: [seal] };
     const macKey = [...slot.objects.values()].find(({ attributes }) =>
       String(attributes.CKA_LABEL).endsWith('record MAC key'),
     )!.value as Buffer;
@@ -99,7 +100,7 @@ describe('a ceremony of the time when there was one kind of domain key', () => {
     store.records.set(`domains/${region}`, { ...sealed, mac });
     await using domain = await open();
     const ring = JSON.parse(Buffer.from(store.records.get(`domains/${region}`)!.body).toString());
-    expect(ring).toMatchObject({ format: 2, keys: [{ id, uniqueIds: { seal: uniqueIds.seal } }] });
+    expect(ring).toMatchObject({ format: 3, keys: [{ kind: 'seal', ...seal }, {}, {}, {}] });
     const opened = await domain.open(material, context, await sealedBy(domain, material));
     expect(message.equals(opened)).toBe(true);
     const signing = await domain.generate(newBinding(region, 'ECC_NIST_P256', 'SIGN_VERIFY'));
