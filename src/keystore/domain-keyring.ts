@@ -72,6 +72,11 @@ export class DomainKeyring {
     return this.#keys as DomainKeys;
   }
 
+  /** The ring that `keys` are of. */
+  get ring(): StoredRing {
+    return this.#ring as StoredRing;
+  }
+
   /** As the ring is at the moment of the call, or later. @throws as open */
   async refresh(): Promise<DomainKeys> {
     const { store } = this.#options;

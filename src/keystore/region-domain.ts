@@ -17,6 +17,7 @@ import {
   type Session,
   type SyncSession,
 } from '../hsm/index.ts';
+import { StoreConflictError } from '../store/metadata-store.ts';
 import {
   macMechanisms,
   materialSpec,
@@ -32,6 +33,7 @@ import {
   type DomainConnectionOptions,
 } from './domain-connection.ts';
 import { DomainError } from './domain-keyring.ts';
+import { type DomainKey, type StoredRing, storeDomainRing } from './domain-ring.ts';
 import { ecdsaFromDer, ecdsaToDer } from './ecdsa-signature.ts';
 import {
   type Encrypted,
@@ -140,6 +142,33 @@ export class RegionDomain implements KeyStore {
       rewrapBackingKey(session, domainKeys, material),
     );
     return keyToken === material.keyToken ? material : { ...material, keyToken };
+  }
+
+  /** The ring of domain keys at the moment of the call, or later. */
+  ring(): Promise<StoredRing> {
+    return this.#work(async ({ domainKeys }) => {
+      await domainKeys.refresh();
+      return domainKeys.ring;
+    });
+  }
+
+  /**
+   * Changes the ring, with the audit event of the change; over again when another change comes first.
+   * @throws StoreUnavailableError
+   */
+  async changeRing(
+    change: (keys: readonly DomainKey[]) => readonly DomainKey[],
+    audit: string,
+  ): Promise<StoredRing> {
+    for (;;) {
+      const ring = await this.ring();
+      const changed = { ...ring, keys: change(ring.keys) };
+      try {
+        return await storeDomainRing(this.#options.store, this.recordMac, changed, audit);
+      } catch (error) {
+        if (!(error instanceof StoreConflictError)) throw error;
+      }
+    }
   }
 
   seal(

@@ -7,7 +7,10 @@ import { type RecordSource, RecordTable, recordKey } from './record-table.ts';
 
 /** What may change of a key once it is made. An undefined member goes away. */
 export type KeyChange = Partial<
-  Pick<KeyRecord, 'keyState' | 'deletionAtMs' | 'description' | 'tags' | 'policy' | 'aliases'>
+  Pick<
+    KeyRecord,
+    'keyState' | 'deletionAtMs' | 'description' | 'tags' | 'policy' | 'aliases' | 'materials'
+  >
 >;
 
 export class KeyRepository {

@@ -22,6 +22,12 @@ export interface RecordSource {
   readonly cacheBytesMax?: number;
 }
 
+/** What the primary key of a Region's record says: the account, and the record's name in it. */
+export function recordName(region: string, key: string): { accountId: string; name: string } {
+  const [accountId = '', ...name] = key.slice(region.length + 1).split('/');
+  return { accountId, name: name.join('/') };
+}
+
 /** Primary key of a record: what the account names `name` in the Region; with '' the prefix of all the account's. */
 export function recordKey(region: string, accountId: string, name: string): string {
   return `${region}/${accountId}/${name}`;
