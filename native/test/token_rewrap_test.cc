@@ -65,8 +65,11 @@ class TokenRewrapTest : public TokenTest {
   }
 
   // Additional data that name a key.
-  static ByteString named(char id) {
-    return bytes_of("before ") + ByteString(8, static_cast<CK_BYTE>(id)) + bytes_of(" after");
+  static ByteString named(char id) { return bytes_of("before " + std::string(8, id) + " after"); }
+
+  static ByteString joined(ByteString first, const ByteString& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
   }
 
   CK_RV rewrap(CK_OBJECT_HANDLE from, CK_OBJECT_HANDLE to, const ByteString& what,
@@ -132,18 +135,19 @@ TEST_F(TokenRewrapTest, OnlyForTrustedKeysOfOneDomain) {
 TEST_F(TokenRewrapTest, AdditionalDataNameTheKeyOnce) {
   ByteString new_iv;
   ByteString out;
-  for (const ByteString& aad : {bytes_of("no name"), named('a') + named('a'), ByteString{}})
+  for (const ByteString& aad : {bytes_of("no name"), joined(named('a'), named('a')), ByteString{}})
     EXPECT_CKR(CKR_ARGUMENTS_BAD, rewrap(old_key, next_key, wrapped, aad, &new_iv, &out));
-  EXPECT_CKR(CKR_WRAPPED_KEY_INVALID,
-             rewrap(old_key, next_key, wrapped, named('a') + bytes_of("more"), &new_iv, &out));
+  EXPECT_CKR(CKR_WRAPPED_KEY_INVALID, rewrap(old_key, next_key, wrapped,
+                                             joined(named('a'), bytes_of("more")), &new_iv, &out));
 }
 
 TEST_F(TokenRewrapTest, WhatWasCutOrAlteredIsRefused) {
   ByteString new_iv;
   ByteString out;
-  for (const std::size_t length : {1u, 15u, 16u}) {
+  for (const int length : {1, 15, 16}) {
     EXPECT_CKR(CKR_WRAPPED_KEY_LEN_RANGE,
-               rewrap(old_key, next_key, wrapped.substr(0, length), named('a'), &new_iv, &out));
+               rewrap(old_key, next_key, ByteString(wrapped.begin(), wrapped.begin() + length),
+                      named('a'), &new_iv, &out));
   }
   EXPECT_CKR(CKR_WRAPPED_KEY_LEN_RANGE,
              rewrap(old_key, next_key, ByteString(1 << 16, 0), named('a'), &new_iv, &out));

@@ -80,6 +80,53 @@ export function clockCommand(clock: MovableClock): AdminCommand {
   };
 }
 
+/** The ceremonies of domain keys. Regions undefined: all that are served. */
+export interface DomainKeyCeremonies {
+  status(regions: readonly string[] | undefined): Promise<unknown>;
+  /** @param kind such as `seal`, or `all`. @throws RangeError for another one */
+  rotate(regions: readonly string[] | undefined, kind: string, soPinFile: string): Promise<unknown>;
+  /** @throws RangeError as rotate */
+  retire(regions: readonly string[] | undefined, kind: string): Promise<unknown>;
+}
+
+/**
+ * `domain`: `{"action":"status"}`, `{"action":"rotate","kind":…,"soPinFile":…}` or `{"action":"retire","kind":…}`, each with
+ * `"region"` for one of them. `soPinFile` is a path: the PIN itself never travels. A rotation answers when the new keys
+ * are active; key tokens follow.
+ */
+export function domainCommand(ceremonies: DomainKeyCeremonies): AdminCommand {
+  return {
+    name: 'domain',
+    async run({ action, region, kind = 'all', soPinFile, ...others }) {
+      refuseArguments(others);
+      const regions = region === undefined ? undefined : [text(region, 'region')];
+      try {
+        switch (action) {
+          case 'status':
+            return await ceremonies.status(regions);
+          case 'rotate':
+            return await ceremonies.rotate(
+              regions,
+              text(kind, 'kind'),
+              text(soPinFile, 'soPinFile'),
+            );
+          case 'retire':
+            return await ceremonies.retire(regions, text(kind, 'kind'));
+        }
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        throw new AdminError('INVALID_ARGUMENTS', error.message, { cause: error });
+      }
+      throw new AdminError('INVALID_ARGUMENTS', 'action is one of: status, rotate, retire');
+    },
+  };
+}
+
+function text(value: unknown, name: string): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new AdminError('INVALID_ARGUMENTS', `${name} is a text`);
+}
+
 function onlyNumber(args: AdminArguments, name: string): number {
   const { [name]: value, ...others } = args;
   refuseArguments(others);

@@ -52,6 +52,21 @@ const PIN: Commands = {
   },
 };
 
+const DOMAIN: Commands = {
+  status: {
+    summary: 'domain keys of a running service, and how far their key tokens are',
+    load: async () => (await import('./hsm/domain.ts')).domainCommandLine('status'),
+  },
+  rotate: {
+    summary: 'make new domain keys active; key tokens follow',
+    load: async () => (await import('./hsm/domain.ts')).domainCommandLine('rotate'),
+  },
+  retire: {
+    summary: 'destroy retired domain keys that nothing is under',
+    load: async () => (await import('./hsm/domain.ts')).domainCommandLine('retire'),
+  },
+};
+
 const HSM: Commands = {
   slots: {
     summary: 'slots, their tokens and the state of their PINs',
@@ -86,6 +101,7 @@ const HSM: Commands = {
     summary: 'where the PKCS#11 module for other programs is',
     load: async () => (await import('./hsm/module-path.ts')).hsmModulePath,
   },
+  domain: { summary: 'rotate the domain keys of a running service', commands: DOMAIN },
 };
 
 const STATUS = 'what a running service says of itself';

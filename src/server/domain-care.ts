@@ -52,12 +52,6 @@ export interface DomainKeyStatus extends Pick<DomainKey, 'kind' | 'id' | 'state'
   readonly emptyAt?: string;
 }
 
-/** What a ceremony is about: `regions` of those served, undefined for all. */
-export interface DomainKeyChoice {
-  readonly regions: readonly string[] | undefined;
-  readonly kinds: readonly DomainKind[];
-}
-
 /** What was asked cannot be done now; the message says why. */
 export class DomainCareError extends Error {
   override readonly name = 'DomainCareError';
@@ -93,10 +87,15 @@ export class DomainCare implements AsyncDisposable {
   /**
    * Makes new domain keys active; the key tokens follow in the background. When it rejects, Regions before the one of the
    * error are done.
-   * @throws StartError (the PIN), CkrError, DomainCareError, StoreUnavailableError
+   * @throws StartError (the PIN), CkrError, DomainCareError, StoreUnavailableError; RangeError for no such kind
    */
-  rotate({ regions, kinds }: DomainKeyChoice, soPinFile: string): Promise<RegionDomainStatus[]> {
+  rotate(
+    regions: readonly string[] | undefined,
+    kind: string,
+    soPinFile: string,
+  ): Promise<RegionDomainStatus[]> {
     return this.#alone(async () => {
+      const kinds = kindsNamed(kind);
       const chosen = this.#chosen(regions);
       await withSoPin(soPinFile, 'the rotation of a domain key', async (soPin) => {
         for (const region of chosen) await this.#rotate(region, kinds, soPin);
@@ -109,8 +108,9 @@ export class DomainCare implements AsyncDisposable {
    * Takes retired domain keys that no key token is under out of ring and token, for good.
    * @throws DomainCareError when one is still needed, StoreUnavailableError, CkrError
    */
-  retire({ regions, kinds }: DomainKeyChoice): Promise<RegionDomainStatus[]> {
+  retire(regions: readonly string[] | undefined, kind: string): Promise<RegionDomainStatus[]> {
     return this.#alone(async () => {
+      const kinds = kindsNamed(kind);
       const chosen = this.#chosen(regions);
       for (const region of chosen) await this.#retire(region, kinds);
       return this.status(chosen);
@@ -349,9 +349,10 @@ function isFull({ state, emptyAtMs }: DomainKey): boolean {
   return state === 'retired' && emptyAtMs === undefined;
 }
 
-/** One kind by its name, or all of them. Undefined: no such kind. */
-export function kindsNamed(name: string): readonly DomainKind[] | undefined {
+/** One kind by its name, or all of them. @throws RangeError */
+function kindsNamed(name: string): readonly DomainKind[] {
   if (name === 'all') return domainKinds;
   const kind = domainKinds.find((each) => each === name);
-  return kind === undefined ? undefined : [kind];
+  if (kind === undefined) throw new RangeError(`kind is one of: ${domainKinds.join(', ')}, all`);
+  return [kind];
 }

@@ -3,12 +3,19 @@
  */
 import { existsSync } from 'node:fs';
 import { AdminPlane, AdminServer } from '../../admin/admin-server.ts';
-import { clockCommand, metricsCommand, statusCommand, stopCommand } from '../../admin/commands.ts';
+import {
+  clockCommand,
+  domainCommand,
+  metricsCommand,
+  statusCommand,
+  stopCommand,
+} from '../../admin/commands.ts';
 import type { Device } from '../../hsm/index.ts';
 import { probeBind } from '../../http/bind.ts';
 import { deviceMemory } from '../../link/in-process.ts';
 import { mergeMetrics } from '../../metrics/service-metrics.ts';
 import { dataDirectory } from '../../server/data-directory.ts';
+import { DomainCare } from '../../server/domain-care.ts';
 import { ClockControl, openDomainClock } from '../../server/domain-clock.ts';
 import { dueFailureText, openDueWork } from '../../server/due-work.ts';
 import {
@@ -19,6 +26,7 @@ import {
 } from '../../server/foundation.ts';
 import { openRegions } from '../../server/kms.ts';
 import { endpointHost } from '../../server/tls/names.ts';
+import { errorText } from '../../values/unknown.ts';
 import { withProgress } from '../progress.ts';
 import { announce } from './announce.ts';
 import { commandError } from './command-error.ts';
@@ -112,6 +120,13 @@ async function assemble(options: ServeOptions, parts: AsyncDisposableStack) {
   const { port } = http;
   data?.lock.describe({ port });
   dueWork.start();
+  const domainCare = parts.use(
+    new DomainCare({ device, userPin, regions, openStore: foundation.openStore }),
+  );
+  // In the background: a service is ready without it, and what is wrong shows in its status.
+  domainCare.resume().catch((error) => {
+    process.stderr.write(`domain keys cannot be looked after: ${errorText(error)}\n`);
+  });
   const clock = new ClockControl({
     clock: domainClock,
     file: data?.directory.clock,
@@ -155,6 +170,7 @@ async function assemble(options: ServeOptions, parts: AsyncDisposableStack) {
     metricsCommand(async () => mergeMetrics(await http.metrics())),
     stopCommand(requestStop),
     clockCommand(clock),
+    domainCommand(domainCare),
   ]);
   if (data !== undefined) parts.use(await AdminServer.listen({ lock: data.lock, plane: admin }));
   announce(foundation, options, tls?.authority, about.endpoint);
