@@ -28,7 +28,19 @@ const rooms: Record<string, readonly string[]> = {
   keystore: ['api', 'hsm', 'link', 'cluster', 'access', 'audit', 'store'],
   config: ['api', 'clock', 'access'],
   'xks-proxy': ['hsm', 'link', 'clock', 'config'],
-  kms: ['api', 'clock', 'hsm', 'link', 'cluster', 'keystore', 'access', 'audit', 'store', 'config'],
+  kms: [
+    'values',
+    'api',
+    'clock',
+    'hsm',
+    'link',
+    'cluster',
+    'keystore',
+    'access',
+    'audit',
+    'store',
+    'config',
+  ],
   services: ['api', 'clock', 'hsm', 'cluster', 'access', 'audit', 'store', 'config', 'kms'],
   // What a service stands on, whatever the transport: device, store, root credential, the KMS over them.
   server: [

@@ -12,8 +12,6 @@ import {
   CkrError,
   type Mechanism,
   type ObjectHandle,
-  type ReEncryptDestination,
-  type ReEncryptSource,
   type Session,
   type SyncSession,
 } from '../hsm/index.ts';
@@ -52,6 +50,7 @@ import {
   sealedNonceBytes,
   sealedTagBytes,
 } from './key-store.ts';
+import { paceOfReEncryption, sealedDestination, sealedSource } from './re-encryption.ts';
 import { type Soon, soon, upon } from './soon.ts';
 import { deadHandle, deadSession, isCkr, notAuthentic, outOfMemory } from './token-errors.ts';
 
@@ -460,8 +459,6 @@ function makeRoom({ cache, publicKeys }: DomainConnection): boolean {
   return shrunk.includes(true);
 }
 
-const none = new Uint8Array(0);
-
 const tooLong: readonly CkrError['ckr'][] = ['CKR_DATA_LEN_RANGE'];
 
 /** What a caller is told when the token could not open something. */
@@ -486,35 +483,6 @@ function toSign(
   if (message.length !== digestLength) throw new TypeError(`no digest for ${algorithm}`);
   const data = digestPrefix === undefined ? message : Buffer.concat([digestPrefix, message]);
   return { mechanism: digest, data };
-}
-
-/** As slow as the slower half. */
-function paceOfReEncryption(source: EncryptionKey, to: EncryptionKey): Pace {
-  const opening = kindOf(source.material).spec.pace.private;
-  const sealing = kindOf(to.material).spec.pace.public;
-  return opening === 'fast' ? sealing : opening;
-}
-
-function sealedSource(source: EncryptionKey & Encrypted, key: ObjectHandle): ReEncryptSource {
-  if (source.algorithm !== 'SYMMETRIC_DEFAULT') {
-    const { algorithm, ciphertext } = source;
-    return { mechanism: oaepMechanisms[algorithm], key, additionalData: none, ciphertext };
-  }
-  const { additionalData, sealed } = source;
-  const { nonce, tag, ciphertext } = sealed;
-  return {
-    mechanism: { mechanism: 'CKM_STRONGROOM_DERIVE_AES_GCM', nonce, tag },
-    key,
-    additionalData,
-    ciphertext,
-  };
-}
-
-function sealedDestination(to: EncryptionKey, key: ObjectHandle): ReEncryptDestination {
-  if (to.algorithm !== 'SYMMETRIC_DEFAULT')
-    return { mechanism: oaepMechanisms[to.algorithm], key, additionalData: none };
-  const { additionalData } = to;
-  return { mechanism: { mechanism: 'CKM_STRONGROOM_DERIVE_AES_GCM' }, key, additionalData };
 }
 
 function split(sealed: Uint8Array): SealedMessage {
