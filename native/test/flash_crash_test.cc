@@ -33,7 +33,6 @@ constexpr char kFlashDirectory[] =
 constexpr char kRootDirectory[] = "/disk/root/device";
 constexpr std::size_t kWriters = 2;
 constexpr std::uint32_t kCounterSlots = 3;
-constexpr Options kOptions{.compaction_threshold_bytes = 1500};
 
 std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread starts
@@ -68,6 +67,8 @@ class World {
  public:
   World(std::uint64_t world_seed, const std::string& left_out, std::size_t images_wanted)
       : random_(world_seed), images_wanted_(images_wanted), sync_left_out_(!left_out.empty()) {
+    options_.room_bytes = roll(2) == 0 ? 0 : 600;
+    options_.shared = roll(2) == 0;
     disk_ = std::make_unique<RecordingFileSystem>(world_seed + 1);
     for (const char* directory : {"/disk", "/disk/flash", "/disk/root"}) {
       disk_->make_directory(directory);
@@ -121,7 +122,7 @@ class World {
     std::unique_ptr<Flash> flash;
     std::string cause;
     const CK_RV rv = Flash::open(*disk_, kFlashDirectory, file_root_secret(*disk_, kRootDirectory),
-                                 true, &flash, kOptions, &cause);
+                                 true, &flash, options_, &cause);
     if (rv == CKR_OK) {
       settle(*flash);
       set_image_percent(15);
@@ -347,7 +348,7 @@ class World {
     std::unique_ptr<Flash> flash;
     std::string cause;
     const CK_RV rv = Flash::open(*image, kFlashDirectory, file_root_secret(*image, kRootDirectory),
-                                 true, &flash, kOptions, &cause);
+                                 true, &flash, options_, &cause);
     image->on_operation(nullptr);
     if (rv != CKR_OK) return violate("an image does not open: " + std::to_string(rv) + " " + cause);
     check(*flash);
@@ -378,6 +379,7 @@ class World {
   std::size_t images_ = 0;
   const std::size_t images_wanted_;
   const bool sync_left_out_;
+  Options options_{.compaction_threshold_bytes = 1500};
 
   std::vector<std::uint8_t> device_;
   std::array<Writer, kWriters> writers_;

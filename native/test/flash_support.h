@@ -20,16 +20,20 @@ struct Opened {
   std::string cause;
 };
 
+// So that a journal's file ends where the journal does.
+inline constexpr Options kNoRoom{.room_bytes = 0};
+inline constexpr Options kShared{.shared = true};
+
 inline Opened open_at(FileSystem& files, const std::string& flash_directory,
                       const std::string& root_directory, bool create = true,
-                      const Options& options = {}) {
+                      const Options& options = kNoRoom) {
   Opened opened;
   opened.rv = Flash::open(files, flash_directory, file_root_secret(files, root_directory), create,
                           &opened.flash, options, &opened.cause);
   return opened;
 }
 
-inline Opened open_on(FileSystem& files, bool create = true, const Options& options = {}) {
+inline Opened open_on(FileSystem& files, bool create = true, const Options& options = kNoRoom) {
   return open_at(files, "/flash", "/root", create, options);
 }
 

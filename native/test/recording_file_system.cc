@@ -26,15 +26,8 @@ std::string last_name(const std::string& path) { return path.substr(path.find_la
 
 class RecordingFileSystem::OpenFile final : public flash::File {
  public:
-  OpenFile(RecordingFileSystem& disk, std::shared_ptr<Node> node, bool holds_lock)
-      : disk_(disk), node_(std::move(node)), holds_lock_(holds_lock) {}
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  ~OpenFile() override {
-    if (!holds_lock_) return;
-    const std::lock_guard guard(disk_.mutex_);
-    node_->locked = false;
-  }
+  OpenFile(RecordingFileSystem& disk, std::shared_ptr<Node> node)
+      : disk_(disk), node_(std::move(node)) {}
 
   bool read_at(std::uint64_t offset, MutableBytes out, std::size_t* got) override {
     const std::lock_guard guard(disk_.mutex_);
@@ -88,7 +81,15 @@ class RecordingFileSystem::OpenFile final : public flash::File {
  private:
   RecordingFileSystem& disk_;
   std::shared_ptr<Node> node_;
-  bool holds_lock_;
+};
+
+class RecordingFileSystem::OpenWords final : public flash::SharedWords {
+ public:
+  explicit OpenWords(std::shared_ptr<Node> node) : node_(std::move(node)) {}
+  std::array<Word, kCount>& words() override { return node_->words; }
+
+ private:
+  std::shared_ptr<Node> node_;
 };
 
 RecordingFileSystem::RecordingFileSystem(std::uint64_t seed)
@@ -160,23 +161,27 @@ std::unique_ptr<flash::File> RecordingFileSystem::open(const std::string& path, 
     if (node == nullptr) return nullptr;
   }
   after();
-  return std::make_unique<OpenFile>(*this, node, false);
+  return std::make_unique<OpenFile>(*this, node);
 }
 
-std::unique_ptr<flash::File> RecordingFileSystem::lock(const std::string& path) {
+std::shared_ptr<RecordingFileSystem::Node> RecordingFileSystem::make_node(const std::string& path) {
   std::shared_ptr<Node> node;
   {
     const std::lock_guard guard(mutex_);
     node = open_node(path, true, false);
-    if (node == nullptr) return nullptr;
-    if (node->locked) {
-      errno = EWOULDBLOCK;
-      return nullptr;
-    }
-    node->locked = true;
   }
-  after();
-  return std::make_unique<OpenFile>(*this, node, true);
+  if (node != nullptr) after();
+  return node;
+}
+
+std::unique_ptr<flash::FileLock> RecordingFileSystem::lock_file(const std::string& path) {
+  const auto node = make_node(path);
+  return node == nullptr ? nullptr : std::make_unique<flash::InProcessLock>(node->lock);
+}
+
+std::unique_ptr<flash::SharedWords> RecordingFileSystem::share(const std::string& path) {
+  const auto node = make_node(path);
+  return node == nullptr ? nullptr : std::make_unique<OpenWords>(node);
 }
 
 bool RecordingFileSystem::exists(const std::string& path) {
@@ -458,6 +463,7 @@ std::shared_ptr<RecordingFileSystem::Node> RecordingFileSystem::image_of(const N
   auto result = image = std::make_shared<Node>();
   result->is_directory = node.is_directory;
   result->seen = result->durable = survive(node, luck);
+  for (auto& word : result->words) word = random_() % 4;
   Names names = node.names_durable;
   for (const NameOperation& operation : node.names_pending) {
     if (luck == Luck::kEverything || (luck == Luck::kAnything && chance(50)))

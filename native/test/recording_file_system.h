@@ -5,7 +5,8 @@
 // directory's names after the directory's. Of everything else an image keeps a random part: writes
 // are lost, torn at bytes or at 512-byte sectors, and reordered; names come and go one by one; a
 // rename is atomic. A sync that fails keeps a random part and forgets the rest: a second sync does
-// not bring it back, as on Linux.
+// not bring it back, as on Linux. Shared words are gone after a crash: an image has any numbers in
+// their place.
 #pragma once
 
 #include <functional>
@@ -17,7 +18,7 @@
 #include <variant>
 #include <vector>
 
-#include "token/flash/file_system.h"
+#include "token/flash/in_process_lock.h"
 
 namespace strongroom::test {
 
@@ -35,7 +36,8 @@ class RecordingFileSystem final : public flash::FileSystem {
   bool remove(const std::string& path) override;
   bool make_directory(const std::string& path) override;
   bool sync_directory(const std::string& path, const char* site) override;
-  std::unique_ptr<flash::File> lock(const std::string& path) override;
+  std::unique_ptr<flash::FileLock> lock_file(const std::string& path) override;
+  std::unique_ptr<flash::SharedWords> share(const std::string& path) override;
 
   // A new disk with what a power failure now might leave; everything on it is durable.
   std::unique_ptr<RecordingFileSystem> crash();
@@ -87,19 +89,23 @@ class RecordingFileSystem final : public flash::FileSystem {
   };
   struct Node {
     bool is_directory = false;
-    bool locked = false;
+    std::shared_ptr<flash::InProcessLock::State> lock =
+        std::make_shared<flash::InProcessLock::State>();
+    std::array<flash::SharedWords::Word, flash::SharedWords::kCount> words{};
     std::vector<std::uint8_t> seen, durable;
     std::vector<FileOperation> pending;
     Names names_seen, names_durable;
     std::vector<NameOperation> names_pending;
   };
   class OpenFile;
+  class OpenWords;
   using Image = std::map<const Node*, std::shared_ptr<Node>>;
 
   static void apply(std::vector<std::uint8_t>* content, const FileOperation& operation);
   static void apply(Names* names, const NameOperation& operation);
   std::shared_ptr<Node> find(const std::string& path);
   std::shared_ptr<Node> add(const std::string& path, bool is_directory);
+  std::shared_ptr<Node> make_node(const std::string& path);
   std::shared_ptr<Node> open_node(const std::string& path, bool create, bool exclusive);
   void change_names(Node& directory, NameOperation operation);
   bool change_file(Node& node, FileOperation operation);

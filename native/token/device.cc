@@ -35,7 +35,7 @@ CK_RV Device::open(const SR_DEVICE_CONFIG& config, CK_ULONG number, std::shared_
       (config.ulPinIterations < fewest || config.ulPinIterations > 0x7FFFFFFF)) {
     return CKR_ARGUMENTS_BAD;
   }
-  if (config.bCreate > CK_TRUE) return CKR_ARGUMENTS_BAD;
+  if (config.bCreate > CK_TRUE || config.bShared > CK_TRUE) return CKR_ARGUMENTS_BAD;
   if (config.ulSessionIdleSeconds > kSessionIdleSecondsMax) return CKR_ARGUMENTS_BAD;
   if (config.ulSessionIdleSeconds != 0 && !config.pMonotonicMs) return CKR_ARGUMENTS_BAD;
   if (!initialise_secure_memory()) return CKR_HOST_MEMORY;
@@ -46,12 +46,12 @@ CK_RV Device::open(const SR_DEVICE_CONFIG& config, CK_ULONG number, std::shared_
   if (in_memory) {
     device->memory_ = flash::memory_file_system();
     rv = flash::Flash::open(*device->memory_, kMemoryDirectory, flash::memory_root_secret(),
-                            config.bCreate == CK_TRUE, &device->flash_);
+                            config.bCreate == CK_TRUE, &device->flash_, {.room_bytes = 0});
   } else {
     auto& files = flash::posix_file_system();
-    rv = flash::Flash::open(files, config.pFlashDirectory,
-                            flash::file_root_secret(files, config.pRootDirectory),
-                            config.bCreate == CK_TRUE, &device->flash_);
+    rv = flash::Flash::open(
+        files, config.pFlashDirectory, flash::file_root_secret(files, config.pRootDirectory),
+        config.bCreate == CK_TRUE, &device->flash_, {.shared = config.bShared == CK_TRUE});
   }
   if (rv != CKR_OK) return rv;
   for (std::uint32_t index = 0; index < config.ulSlotCount; ++index) {

@@ -107,17 +107,15 @@ CK_RV seal_object_key(const PinPlace& place, Bytes pin, std::uint32_t iterations
 }
 
 CK_RV try_pin(const PinPlace& place, Bytes pin, const PinBlock& block, Secret* object_key) {
-  const std::uint32_t failed = place.flash.failed_tries(place.slot, place.role);
-  if (failed >= kPinTriesMax) return CKR_PIN_LOCKED;
-  // Counted first: power that fails between the check and the count must not give a free try.
-  if (const CK_RV rv = place.flash.set_failed_tries(place.slot, place.role, failed + 1);
-      rv != CKR_OK)
+  // Counted first: power that fails between the check and the count must not give a free try, and
+  // no two processes may have the same one.
+  if (const CK_RV rv = place.flash.spend_try(place.slot, place.role, kPinTriesMax); rv != CKR_OK)
     return rv;
   if (!pin_length_valid(pin.size())) return CKR_PIN_INCORRECT;
   Secret opened;
   if (const CK_RV rv = open_object_key(place, pin, block, &opened); rv != CKR_OK) {
     // No verdict on the PIN (out of memory, error state): the try was not used.
-    if (rv != CKR_PIN_INCORRECT) place.flash.set_failed_tries(place.slot, place.role, failed);
+    if (rv != CKR_PIN_INCORRECT) place.flash.return_try(place.slot, place.role);
     return rv;
   }
   if (const CK_RV rv = place.flash.set_failed_tries(place.slot, place.role, 0); rv != CKR_OK)

@@ -5,6 +5,8 @@
 // ENOENT, ...).
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -29,6 +31,31 @@ class File {
   virtual bool sync(const char* site) = 0;
 };
 
+enum class LockMode { kShared, kExclusive };
+
+// FileLock: of a file that is there for it. Many may hold it shared, or one exclusively: processes,
+// and objects within one. It ends with the process, however that ends, and with the object; a
+// forked child does not have it.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+  // Without wait, false with errno EWOULDBLOCK: somebody else holds it otherwise. Not for a holder.
+  virtual bool take(LockMode mode, bool wait) = 0;
+  virtual void release() = 0;
+};
+
+// SharedWords: a few numbers that all who have the same file open see change at once. They outlive
+// their processes, and mean nothing after a power failure.
+class SharedWords {
+ public:
+  using Word = std::atomic<std::uint64_t>;
+  static_assert(Word::is_always_lock_free);
+  static constexpr std::size_t kCount = 8;
+
+  virtual ~SharedWords() = default;
+  virtual std::array<Word, kCount>& words() = 0;
+};
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -44,9 +71,9 @@ class FileSystem {
   virtual bool make_directory(const std::string& path) = 0;
   // Names made, renamed and removed in the directory are durable.
   virtual bool sync_directory(const std::string& path, const char* site) = 0;
-  // lock makes the file and holds its lock until the returned object goes. Null with errno
-  // EWOULDBLOCK: another process, or another object of this one, holds it.
-  virtual std::unique_ptr<File> lock(const std::string& path) = 0;
+  // Both make the file. A lock is not taken yet; words of a new file are 0.
+  virtual std::unique_ptr<FileLock> lock_file(const std::string& path) = 0;
+  virtual std::unique_ptr<SharedWords> share(const std::string& path) = 0;
 };
 
 // The directory that holds path: everything before the last '/', "." if there is none.

@@ -1,5 +1,6 @@
-// flash.cc: Flash over journal, index and anchor: opening, group commit, compaction. Long because
-// the order of writes and syncs of all three is one argument, and is to be read as one.
+// flash.cc: Flash over journal, index and anchor: opening, group commit, other processes,
+// compaction. Long because the order of writes and syncs of all of them is one argument, and is to
+// be read as one.
 
 #include "token/flash/flash.h"
 
@@ -9,11 +10,14 @@
 #include <condition_variable>
 #include <mutex>
 #include <new>
+#include <set>
+#include <utility>
 
 #include "token/drbg/drbg.h"
 #include "token/flash/anchor.h"
 #include "token/flash/index.h"
 #include "token/flash/journal.h"
+#include "token/flash/shared_state.h"
 #include "token/flash/sync_sites.h"
 #include "token/no_wait.h"
 
@@ -35,18 +39,37 @@ std::string journal_name(std::uint64_t generation) {
   return std::string(kJournalPrefix) + std::to_string(generation);
 }
 
-// Request: one commit or one counter, waiting on its caller's stack for a leader to carry it out.
+// Request: waits on its caller's stack for a leader to carry it out.
 struct Request {
-  std::span<const Change> changes;  // empty: a counter
-  std::size_t bytes = 0;            // of the changes, encoded
+  enum class Kind { kChanges, kSetCounter, kSpendTry, kReturnTry, kLook };
+  Kind kind = Kind::kChanges;
+  std::span<const Change> changes;
+  std::span<const RecordId> unchanged;
+  std::size_t bytes = 0;  // of the changes, encoded
   std::uint32_t slot = 0;
   PinRole role = PinRole::kSo;
-  std::uint32_t count = 0;
+  std::uint32_t count = 0;  // to set, or not to exceed
 
   CK_RV result = CKR_OK;
+  bool refused = false;  // result is what it is, whatever becomes of the group
   bool done = false;
   Request* next = nullptr;
 };
+
+// IdBlock: ids that no other opening of this flash hands out.
+struct IdBlock {
+  RecordId next = 0;
+  RecordId limit = 0;
+  bool has(RecordId id) const { return id >= next && id < limit; }
+};
+
+Journal::Visit applying(Index& index) {
+  return [&index](std::span<const Change> changes) {
+    Index::Staged staged;
+    staged.add(changes);
+    index.apply(std::move(staged));
+  };
+}
 
 class JournaledFlash final : public Flash {
  public:
@@ -59,12 +82,27 @@ class JournaledFlash final : public Flash {
 
   CK_RV start(bool create, std::string* cause);
 
-  CK_RV commit(std::span<const Change> changes) override;
+  CK_RV commit(std::span<const Change> changes, std::span<const RecordId> unchanged) override;
   void for_each(const std::function<void(const Record&)>& visit) override {
     index_.for_each(visit);
   }
+  bool visit(RecordId id, const std::function<void(const Record&)>& visit) override {
+    return index_.visit(id, visit);
+  }
   RecordId next_id() override;
-  CK_RV set_failed_tries(std::uint32_t slot, PinRole role, std::uint32_t count) override;
+  void catch_up() override;
+  std::vector<RecordId> take_changes(std::uint32_t slot) override;
+  bool hold_slot(std::uint32_t slot, LockMode mode) override;
+  void release_slot(std::uint32_t slot) override;
+  CK_RV spend_try(std::uint32_t slot, PinRole role, std::uint32_t most) override {
+    return change_counter(Request::Kind::kSpendTry, slot, role, most);
+  }
+  CK_RV return_try(std::uint32_t slot, PinRole role) override {
+    return change_counter(Request::Kind::kReturnTry, slot, role, 0);
+  }
+  CK_RV set_failed_tries(std::uint32_t slot, PinRole role, std::uint32_t count) override {
+    return change_counter(Request::Kind::kSetCounter, slot, role, count);
+  }
   std::uint32_t failed_tries(std::uint32_t slot, PinRole role) override;
   CK_RV derive_key(const char* label, Bytes context, Secret* key) override;
   std::uint64_t size_bytes() override { return size_bytes_.load(std::memory_order_relaxed); }
@@ -72,6 +110,7 @@ class JournaledFlash final : public Flash {
 
  private:
   CK_RV lock_directory();
+  CK_RV open_device(bool create, bool directory_there, std::string* cause);
   CK_RV journal_names(std::vector<std::string>* names);
   CK_RV use_root_secret(Secret root_secret);
   CK_RV create_root();
@@ -79,34 +118,52 @@ class JournaledFlash final : public Flash {
   CK_RV open_journal(std::string* cause);
   CK_RV remove_other_generations();
 
+  CK_RV change_counter(Request::Kind kind, std::uint32_t slot, PinRole role, std::uint32_t count);
   CK_RV submit(Request& request);
   Request* take_group();
   void perform(Request* group);
-  CK_RV append_changes(const Request* group, Index::Staged* staged);
+  void carry_out(Request* group);
+  bool changed_elsewhere(const Request& request);
+  CK_RV append_changes(const Request* group, Index::Staged* staged, Head* next);
+  bool count_tries(Request* group, Anchor* next);
   CK_RV store_anchor(const Anchor& anchor);
+  void know_anchor(const Anchor& anchor);
+
+  CK_RV begin_turn(LockMode mode);
+  void end_turn(LockMode mode);
+  CK_RV follow_others(bool settle);
+  CK_RV follow_generation(const Head& committed, bool settle, std::string* cause);
+  Journal::Visit applying_others();
+  void note_change(std::uint32_t slot, RecordId id);
+
+  bool handed_out(RecordId id);
+  IdBlock more_ids(Anchor* next);
+
   void compact_if_due();
+  bool compaction_due(std::uint64_t* garbage);
   CK_RV compact();
   CK_RV write_generation(const std::string& path, std::unique_ptr<Journal>* out);
 
+  LockMode mode() const { return options_.shared ? LockMode::kShared : LockMode::kExclusive; }
   std::string path(std::uint64_t generation) const {
     return directory_ + "/" + journal_name(generation);
   }
 
   FileSystem& file_system_;
   const std::string directory_;
-  std::unique_ptr<File> lock_;
+  std::unique_ptr<FileLock> lock_;
   std::unique_ptr<RootSecretProvider> root_;
   const Options options_;
   std::shared_ptr<algorithms::Key> root_key_;
   std::shared_ptr<algorithms::Key> anchor_key_;
   DeviceId device_id_{};
+  std::unique_ptr<SharedState> others_;  // null: there are none
 
   // The leader's alone: whoever set leading_.
   Anchor anchor_;  // the durable one
-  std::unique_ptr<Journal> journal_;
   std::uint64_t compaction_floor_bytes_ =
-      0;                   // after a failed compaction: so much garbage before the next
-  bool refusing_ = false;  // what is on disk is unknown until opened again
+      0;                               // after a failed compaction: so much garbage before the next
+  std::atomic<bool> refusing_{false};  // what is on disk is unknown until opened again
 
   std::mutex mutex_;  // guards the queue; never held while anything waits for a disk
   std::condition_variable turn_;
@@ -114,19 +171,36 @@ class JournaledFlash final : public Flash {
   Request* last_ = nullptr;
   bool leading_ = false;
 
+  // Guards what is known of the journal: journal_ and its head, which the leader alone moves during
+  // a turn, to_take_, changes_seen_, and that the index is as the head says. Held while batches of
+  // others are read, never across a sync of our own commits.
+  std::mutex state_mutex_;
+  std::unique_ptr<Journal> journal_;
+  std::uint64_t counters_seen_ = 0;
+  std::array<std::set<RecordId>, kSlotCountMax> changed_;  // by others, not taken
+  std::array<bool, kSlotCountMax> noting_{};
+
   Index index_;
-  std::atomic<RecordId> next_id_{0};
-  std::atomic<RecordId> id_limit_{0};
+  std::mutex ids_mutex_;  // held for moments
+  IdBlock ids_, spare_ids_;
+  std::atomic<RecordId> id_limit_{0};  // every id that is known to be handed out is below
   std::array<std::array<std::atomic<std::uint32_t>, 2>, kSlotCountMax> failed_tries_{};
   std::atomic<std::uint64_t> size_bytes_{0};
+
+  std::mutex slots_mutex_;
+  std::array<std::unique_ptr<FileLock>, kSlotCountMax> slot_locks_;
 };
 
 // --- opening ---
 
 CK_RV JournaledFlash::lock_directory() {
-  lock_ = file_system_.lock(directory_ + "/lock");
-  if (lock_ != nullptr) return CKR_OK;
-  return errno == EWOULDBLOCK ? CKR_STRONGROOM_FLASH_IN_USE : file_failure();
+  lock_ = file_system_.lock_file(directory_ + "/lock");
+  if (lock_ == nullptr) return file_failure();
+  if (!lock_->take(mode(), false))
+    return errno == EWOULDBLOCK ? CKR_STRONGROOM_FLASH_IN_USE : file_failure();
+  if (!options_.shared) return CKR_OK;
+  others_ = SharedState::open(file_system_, directory_ + "/shared");
+  return others_ != nullptr ? CKR_OK : file_failure();
 }
 
 CK_RV JournaledFlash::journal_names(std::vector<std::string>* names) {
@@ -170,7 +244,8 @@ CK_RV JournaledFlash::create_first_journal(std::string* cause) {
       return CKR_STRONGROOM_FLASH_INTEGRITY;
     }
   }
-  rv = Journal::create(file_system_, path(1), *root_key_, anchor_.device_id, 1, 0, &journal_);
+  rv = Journal::create(file_system_, path(1), *root_key_, anchor_.device_id, 1, 0,
+                       options_.room_bytes, &journal_);
   if (rv == CKR_OK) rv = journal_->sync(sync_site::kJournalCreate);
   if (rv != CKR_OK) return rv;
   if (!file_system_.sync_directory(directory_, sync_site::kFlashDirectoryCreate) ||
@@ -181,13 +256,10 @@ CK_RV JournaledFlash::create_first_journal(std::string* cause) {
 }
 
 CK_RV JournaledFlash::open_journal(std::string* cause) {
-  const auto visit = [this](std::span<const Change> changes) {
-    Index::Staged staged;
-    staged.add(changes);
-    index_.apply(std::move(staged));
-  };
-  return Journal::open(file_system_, path(anchor_.head.generation), *root_key_, anchor_.device_id,
-                       anchor_.head, visit, &journal_, cause);
+  const CK_RV rv =
+      Journal::open(file_system_, path(anchor_.head.generation), *root_key_, anchor_.device_id,
+                    anchor_.head, options_.room_bytes, &journal_, cause);
+  return rv == CKR_OK ? journal_->replay(anchor_.head, true, applying(index_), cause) : rv;
 }
 
 CK_RV JournaledFlash::remove_other_generations() {
@@ -204,15 +276,35 @@ CK_RV JournaledFlash::remove_other_generations() {
   return CKR_OK;
 }
 
+// Whoever shares the flash opens it in a turn: two that find nothing do not both make a device, and
+// nobody writes meanwhile.
 CK_RV JournaledFlash::start(bool create, std::string* cause) {
   if (create && !file_system_.make_directory(directory_)) return file_failure();
   const bool directory_there = file_system_.exists(directory_);
   CK_RV rv = directory_there ? lock_directory() : CKR_OK;
   if (rv != CKR_OK) return rv;
+  if (others_ != nullptr) {
+    if (!others_->take_turn(LockMode::kExclusive)) return CKR_DEVICE_ERROR;
+    others_->begin_writing();
+  }
+  rv = open_device(create, directory_there, cause);
+  if (others_ != nullptr) {
+    if (rv == CKR_OK) {
+      others_->announce(journal_->head(), true);
+      others_->end_writing();
+      counters_seen_ = others_->counters();
+      changes_ = &others_->changes();
+      changes_seen_ = changes_->load();
+    }
+    others_->end_turn();
+  }
+  return rv;
+}
 
+CK_RV JournaledFlash::open_device(bool create, bool directory_there, std::string* cause) {
   Secret root_secret;
   std::vector<std::uint8_t> encoded;
-  rv = root_->load(&root_secret, &encoded);
+  CK_RV rv = root_->load(&root_secret, &encoded, mode());
   if (rv == CKR_TOKEN_NOT_PRESENT) {
     std::vector<std::string> names;
     if (directory_there && journal_names(&names) != CKR_OK) return CKR_DEVICE_ERROR;
@@ -240,30 +332,22 @@ CK_RV JournaledFlash::start(bool create, std::string* cause) {
   // twice.
   Anchor opened = anchor_;
   opened.head = journal_->head();
-  opened.id_limit += kIdBlock;
+  ids_ = more_ids(&opened);
   rv = store_anchor(opened);
   if (rv == CKR_OK) rv = remove_other_generations();
-  if (rv != CKR_OK) return rv;
-
-  next_id_ = opened.id_limit - kIdBlock;
   device_id_ = opened.device_id;
-  for (std::size_t slot = 0; slot < kSlotCountMax; ++slot) {
-    for (std::size_t role = 0; role < 2; ++role) {
-      failed_tries_[slot][role] = opened.failed_tries[slot][role];
-    }
-  }
-  return CKR_OK;
+  return rv;
 }
 
 // --- commits ---
 
-CK_RV JournaledFlash::commit(std::span<const Change> changes) {
+CK_RV JournaledFlash::commit(std::span<const Change> changes, std::span<const RecordId> unchanged) {
   if (no_wait) return CKR_STRONGROOM_BUSY;
   Request request;
   request.changes = changes;
-  const RecordId handed_out = next_id_.load(std::memory_order_relaxed);
+  request.unchanged = unchanged;
   for (const Change& change : changes) {
-    if (change.id == 0 || change.id >= handed_out) return CKR_ARGUMENTS_BAD;
+    if (!handed_out(change.id)) return CKR_ARGUMENTS_BAD;
     if (change.erase && !change.value.empty()) return CKR_ARGUMENTS_BAD;
     if (change.value.size() > kCommitBytesMax) return CKR_DATA_LEN_RANGE;
     request.bytes += BatchWriter::change_length(change);
@@ -272,11 +356,13 @@ CK_RV JournaledFlash::commit(std::span<const Change> changes) {
   return changes.empty() ? CKR_OK : submit(request);
 }
 
-CK_RV JournaledFlash::set_failed_tries(std::uint32_t slot, PinRole role, std::uint32_t count) {
+CK_RV JournaledFlash::change_counter(Request::Kind kind, std::uint32_t slot, PinRole role,
+                                     std::uint32_t count) {
   if (no_wait) return CKR_STRONGROOM_BUSY;
   if (slot >= kSlotCountMax) return CKR_SLOT_ID_INVALID;
   if (role != PinRole::kSo && role != PinRole::kUser) return CKR_ARGUMENTS_BAD;
   Request request;
+  request.kind = kind;
   request.slot = slot;
   request.role = role;
   request.count = count;
@@ -324,55 +410,111 @@ Request* JournaledFlash::take_group() {
 }
 
 void JournaledFlash::perform(Request* group) {
+  LockMode turn = LockMode::kShared;
+  for (const Request* member = group; member != nullptr; member = member->next) {
+    if (member->kind != Request::Kind::kLook) turn = LockMode::kExclusive;
+  }
+  const CK_RV rv = begin_turn(turn);
+  if (rv != CKR_OK) {
+    for (Request* member = group; member != nullptr; member = member->next) member->result = rv;
+    return;
+  }
+  if (turn == LockMode::kExclusive) carry_out(group);
+  end_turn(turn);
+}
+
+// Has another process changed what this commit relies on?
+bool JournaledFlash::changed_elsewhere(const Request& request) {
+  if (request.unchanged.empty()) return false;
+  const std::uint32_t slot = request.changes.front().slot;
+  if (slot >= kSlotCountMax) return false;
+  const std::lock_guard guard(state_mutex_);
+  const auto& changed = changed_[slot];
+  return std::any_of(request.unchanged.begin(), request.unchanged.end(), [&](RecordId id) {
+    return id == kAnyRecord ? !changed.empty() : changed.contains(id);
+  });
+}
+
+// True: there is something to store.
+bool JournaledFlash::count_tries(Request* group, Anchor* next) {
+  bool any = false;
+  for (Request* member = group; member != nullptr; member = member->next) {
+    if (member->kind == Request::Kind::kChanges || member->kind == Request::Kind::kLook) continue;
+    std::uint32_t& count = next->failed_tries[member->slot][static_cast<std::size_t>(member->role)];
+    if (member->kind == Request::Kind::kSetCounter) {
+      count = member->count;
+    } else if (member->kind == Request::Kind::kReturnTry) {
+      count -= count > 0 ? 1 : 0;
+    } else if (count < member->count) {
+      ++count;
+    } else {
+      member->refused = true;
+      member->result = CKR_PIN_LOCKED;
+      continue;
+    }
+    any = true;
+  }
+  return any;
+}
+
+void JournaledFlash::carry_out(Request* group) {
+  for (Request* member = group; member != nullptr; member = member->next) {
+    member->refused = changed_elsewhere(*member);
+    if (member->refused) member->result = kChangedElsewhere;
+  }
   // Two results: a write that failed and was cut back is the commits' trouble and no counter's.
-  CK_RV appended = CKR_DEVICE_ERROR;
-  CK_RV anchored = CKR_DEVICE_ERROR;
   Index::Staged staged;
   Anchor next = anchor_;
-  bool counters = false;
-  if (!refusing_) {
-    appended = append_changes(group, &staged);
-    refusing_ = journal_->broken();
-    next.head = journal_->head();
-    for (const Request* member = group; member != nullptr; member = member->next) {
-      if (!member->changes.empty()) continue;
-      next.failed_tries[member->slot][static_cast<std::size_t>(member->role)] = member->count;
-      counters = true;
-    }
-  }
-  if (!refusing_ && (counters || appended == CKR_OK)) {
-    // Half of a block ahead, so that next_id need not wait for the disk.
-    const RecordId taken = next_id_.load(std::memory_order_relaxed);
-    if (next.id_limit < taken + kIdBlock / 2) next.id_limit = taken + kIdBlock;
+  const CK_RV appended = append_changes(group, &staged, &next.head);
+  CK_RV anchored = CKR_DEVICE_ERROR;
+  if (journal_->broken()) refusing_ = true;
+  const bool counters = count_tries(group, &next);
+  const bool moved = appended == CKR_OK && next.head != anchor_.head;
+  if (!refusing_ && !counters && !moved) {
+    anchored = CKR_OK;  // nothing to store
+  } else if (!refusing_) {
+    const IdBlock more = more_ids(&next);
     anchored = store_anchor(next);
-    refusing_ = anchored != CKR_OK;
+    if (anchored != CKR_OK) refusing_ = true;
+    const std::lock_guard guard(ids_mutex_);
+    if (anchored == CKR_OK && more.limit != 0) spare_ids_ = more;
   }
-  if (anchored == CKR_OK && appended == CKR_OK) index_.apply(std::move(staged));
-  for (Request* member = group; member != nullptr; member = member->next) {
-    if (!member->changes.empty()) {
-      member->result = appended != CKR_OK ? appended : refusing_ ? CKR_DEVICE_ERROR : anchored;
-    } else {
-      member->result = refusing_ ? CKR_DEVICE_ERROR : anchored;
-      if (member->result == CKR_OK) {
-        failed_tries_[member->slot][static_cast<std::size_t>(member->role)] = member->count;
-      }
+  if (anchored == CKR_OK) {
+    const std::lock_guard guard(state_mutex_);
+    if (moved) {
+      journal_->accept(next.head);
+      index_.apply(std::move(staged));
     }
+    if (others_ != nullptr && (moved || counters)) {
+      others_->announce(next.head, counters);
+      counters_seen_ = others_->counters();
+      changes_seen_ = changes_->load();
+    }
+  }
+  for (Request* member = group; member != nullptr; member = member->next) {
+    if (member->refused || member->kind == Request::Kind::kLook) continue;
+    const CK_RV its_own = member->kind == Request::Kind::kChanges ? appended : CKR_OK;
+    member->result = its_own != CKR_OK ? its_own : refusing_ ? CKR_DEVICE_ERROR : anchored;
   }
 }
 
-CK_RV JournaledFlash::append_changes(const Request* group, Index::Staged* staged) {
+CK_RV JournaledFlash::append_changes(const Request* group, Index::Staged* staged, Head* next) {
   try {
     std::size_t bytes = 0;
     for (const Request* member = group; member != nullptr; member = member->next) {
-      bytes += member->bytes;
+      if (!member->refused) bytes += member->bytes;
     }
     if (bytes == 0) return CKR_OK;
     BatchWriter batch(bytes);
     for (const Request* member = group; member != nullptr; member = member->next) {
+      if (member->refused) continue;
       staged->add(member->changes);
       for (const Change& change : member->changes) batch.add(change);
     }
-    return journal_->append(batch.finish());
+    Head end;
+    const CK_RV rv = journal_->append(batch.finish(), &end);
+    if (rv == CKR_OK) *next = end;
+    return rv;
   } catch (const std::bad_alloc&) {
     return CKR_HOST_MEMORY;  // before anything was written
   }
@@ -388,31 +530,213 @@ CK_RV JournaledFlash::store_anchor(const Anchor& anchor) {
   } catch (const std::bad_alloc&) {
     return CKR_HOST_MEMORY;
   }
+  know_anchor(anchor);
+  return CKR_OK;
+}
+
+void JournaledFlash::know_anchor(const Anchor& anchor) {
   anchor_ = anchor;
   id_limit_ = anchor.id_limit;
   size_bytes_ = anchor.head.length;
+  for (std::size_t slot = 0; slot < kSlotCountMax; ++slot) {
+    for (std::size_t role = 0; role < 2; ++role) {
+      failed_tries_[slot][role].store(anchor.failed_tries[slot][role], std::memory_order_release);
+    }
+  }
+}
+
+// --- other processes ---
+
+CK_RV JournaledFlash::begin_turn(LockMode mode) {
+  if (refusing_) return CKR_DEVICE_ERROR;
+  if (others_ == nullptr) return CKR_OK;
+  if (!others_->take_turn(mode)) return CKR_DEVICE_ERROR;
+  const bool settle = mode == LockMode::kExclusive && others_->unsettled();
+  CK_RV rv = CKR_HOST_MEMORY;
+  try {
+    rv = follow_others(settle);
+  } catch (const std::bad_alloc&) {
+  }
+  if (rv == CKR_OK && mode == LockMode::kExclusive) others_->begin_writing();
+  if (rv != CKR_OK) others_->end_turn();
+  // The anchor or the journal are not what they can have become: somebody put others in their
+  // place.
+  if (rv == CKR_STRONGROOM_FLASH_INTEGRITY || rv == CKR_STRONGROOM_FLASH_VERSION) {
+    refusing_ = true;
+    rv = CKR_DEVICE_ERROR;
+  }
+  return rv;
+}
+
+// A turn that ends with the outcome unknown stays unsettled: the next process settles it.
+void JournaledFlash::end_turn(LockMode mode) {
+  if (others_ == nullptr) return;
+  if (mode == LockMode::kExclusive && !refusing_) others_->end_writing();
+  others_->end_turn();
+}
+
+CK_RV JournaledFlash::follow_others(bool settle) {
+  std::vector<std::uint8_t> encoded;
+  std::string cause;
+  Anchor now;
+  CK_RV rv = root_->load_anchor(settle, &encoded);
+  if (rv == CKR_OK) rv = decode_anchor(*anchor_key_, encoded, &now, &cause);
+  if (rv != CKR_OK) return rv;
+  const std::lock_guard guard(state_mutex_);
+  const Head& known = journal_->head();
+  if (now.device_id != device_id_ || now.head.generation < known.generation ||
+      now.head.sequence < known.sequence || now.id_limit < anchor_.id_limit) {
+    return CKR_STRONGROOM_FLASH_INTEGRITY;
+  }
+  rv = now.head.generation == known.generation
+           ? journal_->replay(now.head, settle, applying_others(), &cause)
+           : follow_generation(now.head, settle, &cause);
+  if (rv != CKR_OK) return rv;
+  // A commit that its process did not live to anchor: before the next one is written, it is.
+  if (settle) {
+    now.head = journal_->head();
+    rv = store_anchor(now);
+    if (rv != CKR_OK) return rv;
+    others_->announce(now.head, true);
+  } else {
+    know_anchor(now);
+  }
+  counters_seen_ = others_->counters();
+  changes_seen_ = changes_->load();
   return CKR_OK;
+}
+
+// Another process has compacted. What its generation holds is compared with what is known.
+CK_RV JournaledFlash::follow_generation(const Head& committed, bool settle, std::string* cause) {
+  std::unique_ptr<Journal> journal;
+  CK_RV rv = Journal::open(file_system_, path(committed.generation), *root_key_, device_id_,
+                           committed, options_.room_bytes, &journal, cause);
+  Index index;
+  if (rv == CKR_OK) rv = journal->replay(committed, settle, applying(index), cause);
+  if (rv != CKR_OK) return rv;
+  journal_ = std::move(journal);
+  index_.replace(index, [this](std::uint32_t slot, RecordId id) { note_change(slot, id); });
+  return CKR_OK;
+}
+
+Journal::Visit JournaledFlash::applying_others() {
+  return [this](std::span<const Change> changes) {
+    Index::Staged staged;
+    staged.add(changes);
+    index_.apply(std::move(staged));
+    for (const Change& change : changes) {
+      note_change(change.slot, change.id);
+      if (change.id >= id_limit_) id_limit_ = change.id + 1;
+    }
+  };
+}
+
+void JournaledFlash::note_change(std::uint32_t slot, RecordId id) {
+  if (slot >= kSlotCountMax || !noting_[slot]) return;
+  changed_[slot].insert(id);
+  to_take_[slot].store(true, std::memory_order_release);
+}
+
+void JournaledFlash::catch_up() {
+  if (others_ == nullptr) return;
+  {
+    const std::lock_guard guard(state_mutex_);
+    const std::uint64_t changes = changes_->load(std::memory_order_acquire);
+    if (changes == changes_seen_) return;
+    const SharedState::End end = others_->end();
+    if (refusing_ ||
+        (end.generation == journal_->head().generation && others_->counters() == counters_seen_ &&
+         journal_->advance(end.sequence, applying_others()))) {
+      changes_seen_ = changes;
+      return;
+    }
+  }
+  if (no_wait) return;
+  Request look;
+  look.kind = Request::Kind::kLook;
+  submit(look);
+}
+
+std::vector<RecordId> JournaledFlash::take_changes(std::uint32_t slot) {
+  if (slot >= kSlotCountMax) return {};
+  const std::lock_guard guard(state_mutex_);
+  noting_[slot] = true;
+  to_take_[slot].store(false, std::memory_order_release);
+  std::vector<RecordId> taken(changed_[slot].begin(), changed_[slot].end());
+  changed_[slot].clear();
+  return taken;
+}
+
+bool JournaledFlash::hold_slot(std::uint32_t slot, LockMode mode) {
+  if (others_ == nullptr || slot >= kSlotCountMax) return true;
+  const std::lock_guard guard(slots_mutex_);
+  auto& lock = slot_locks_[slot];
+  if (lock == nullptr) lock = file_system_.lock_file(directory_ + "/slot-" + std::to_string(slot));
+  return lock != nullptr && lock->take(mode, false);
+}
+
+void JournaledFlash::release_slot(std::uint32_t slot) {
+  if (others_ == nullptr || slot >= kSlotCountMax) return;
+  const std::lock_guard guard(slots_mutex_);
+  if (slot_locks_[slot] != nullptr) slot_locks_[slot]->release();
+}
+
+// --- ids ---
+
+// A block for the time when half of this one is used up, so that next_id need not wait for the
+// disk.
+IdBlock JournaledFlash::more_ids(Anchor* next) {
+  {
+    const std::lock_guard guard(ids_mutex_);
+    if (spare_ids_.limit != 0 || ids_.limit - ids_.next > kIdBlock / 2) return {};
+  }
+  const IdBlock more{next->id_limit, next->id_limit + kIdBlock};
+  next->id_limit = more.limit;
+  return more;
+}
+
+RecordId JournaledFlash::next_id() {
+  const std::lock_guard guard(ids_mutex_);
+  if (ids_.next == ids_.limit) {
+    if (spare_ids_.limit == 0) return 0;
+    ids_ = std::exchange(spare_ids_, IdBlock{});
+  }
+  return ids_.next++;
+}
+
+// By this opening or another one.
+bool JournaledFlash::handed_out(RecordId id) {
+  const std::lock_guard guard(ids_mutex_);
+  return id != 0 && id < id_limit_.load(std::memory_order_relaxed) && !ids_.has(id) &&
+         !spare_ids_.has(id);
 }
 
 // --- compaction ---
 
-void JournaledFlash::compact_if_due() {
-  if (refusing_) return;
+bool JournaledFlash::compaction_due(std::uint64_t* garbage) {
+  const std::lock_guard guard(state_mutex_);
   const std::uint64_t content = index_.content_bytes();
   const std::uint64_t used = journal_->head().length - kJournalHeaderBytes;
-  const std::uint64_t garbage = used - std::min(used, content);
-  if (garbage <=
-      std::max({content, options_.compaction_threshold_bytes, compaction_floor_bytes_})) {
-    return;
+  *garbage = used - std::min(used, content);
+  return *garbage >
+         std::max({content, options_.compaction_threshold_bytes, compaction_floor_bytes_});
+}
+
+void JournaledFlash::compact_if_due() {
+  std::uint64_t garbage = 0;
+  if (!compaction_due(&garbage) || begin_turn(LockMode::kExclusive) != CKR_OK) return;
+  // Another process may have compacted before its turn ended.
+  if (compaction_due(&garbage)) {
+    // The commits that led here are durable and answered: a failure is nobody's, and tried again
+    // later.
+    CK_RV rv = CKR_HOST_MEMORY;
+    try {
+      rv = compact();
+    } catch (const std::bad_alloc&) {
+    }
+    compaction_floor_bytes_ = rv == CKR_OK ? 0 : 2 * garbage;
   }
-  // The commits that led here are durable and answered: a failure is nobody's, and tried again
-  // later.
-  CK_RV rv = CKR_HOST_MEMORY;
-  try {
-    rv = compact();
-  } catch (const std::bad_alloc&) {
-  }
-  compaction_floor_bytes_ = rv == CKR_OK ? 0 : 2 * garbage;
+  end_turn(LockMode::kExclusive);
 }
 
 // The anchor is the switch: before it is stored the old generation counts and the new one is
@@ -433,14 +757,22 @@ CK_RV JournaledFlash::compact() {
     refusing_ = true;
     return rv;
   }
-  journal_ = std::move(journal);
+  {
+    const std::lock_guard guard(state_mutex_);
+    journal_ = std::move(journal);
+    if (others_ != nullptr) {
+      others_->announce(journal_->head(), false);
+      changes_seen_ = changes_->load();
+    }
+  }
   return remove_other_generations();
 }
 
 CK_RV JournaledFlash::write_generation(const std::string& new_path, std::unique_ptr<Journal>* out) {
   std::unique_ptr<Journal> journal;
   CK_RV rv = Journal::create(file_system_, new_path, *root_key_, device_id_,
-                             journal_->head().generation + 1, journal_->head().sequence, &journal);
+                             journal_->head().generation + 1, journal_->head().sequence,
+                             options_.room_bytes, &journal);
   if (rv != CKR_OK) return rv;
   std::unique_ptr<BatchWriter> batch;
   std::size_t bytes = 0;
@@ -468,14 +800,6 @@ CK_RV JournaledFlash::write_generation(const std::string& new_path, std::unique_
 }
 
 // --- the rest ---
-
-RecordId JournaledFlash::next_id() {
-  RecordId id = next_id_.load(std::memory_order_relaxed);
-  do {
-    if (id >= id_limit_.load(std::memory_order_relaxed)) return 0;
-  } while (!next_id_.compare_exchange_weak(id, id + 1, std::memory_order_relaxed));
-  return id;
-}
 
 std::uint32_t JournaledFlash::failed_tries(std::uint32_t slot, PinRole role) {
   const auto index = static_cast<std::size_t>(role);

@@ -10,10 +10,15 @@
 // - After a failed sync, a failed cut or a failed anchor nobody knows what is on disk, and a second
 // sync
 //   would not tell. The call answers CKR_DEVICE_ERROR and its outcome is unknown; the index keeps
-//   the old state, and every later commit and set_failed_tries answers CKR_DEVICE_ERROR until the
-//   flash is opened again. Opening decides: the commit is there as a whole or not at all.
+//   the old state, and every later commit and change of a counter answers CKR_DEVICE_ERROR until
+//   the flash is opened again. Opening decides: the commit is there as a whole or not at all.
 // - A crash is the same: what was answered CKR_OK is there, what was not is there as a whole or not
 // at all. The bytes are in docs/formats/flash.md.
+//
+// Shared, several processes have the flash open. One at a time writes, under a lock that it takes
+// for each group of commits: it reads the anchor, replays what others committed, settles what a
+// process left that died in the middle, and then commits. Readers look at a number in memory that
+// all of them share, and replay what is new without the lock.
 #pragma once
 
 #include <functional>
@@ -33,18 +38,23 @@ inline constexpr std::size_t kCommitBytesMax = 16u << 20;
 
 // RootSecretProvider: keeps the root secret and the anchor (head and counters). The file provider
 // plays battery-backed RAM; a passphrase, a TPM or another HSM can take its place. Used by one
-// thread at a time.
+// thread at a time, and where it is shared by one process at a time: the flash's lock sees to it.
 class RootSecretProvider {
  public:
   virtual ~RootSecretProvider() = default;
-  // What load found is durable when it answers CKR_OK, and held for this object alone until the
-  // object goes. CKR_TOKEN_NOT_PRESENT: nothing there yet. CKR_DEVICE_ERROR: unreadable or damaged.
-  // CKR_STRONGROOM_FLASH_IN_USE: another holds it. CKR_STRONGROOM_FLASH_VERSION: written by a newer
-  // version.
-  virtual CK_RV load(Secret* root_secret, std::vector<std::uint8_t>* anchor) = 0;
+  // What load found is durable when it answers CKR_OK, and held until the object goes: for it
+  // alone, or shared. CKR_TOKEN_NOT_PRESENT: nothing there yet. CKR_DEVICE_ERROR: unreadable or
+  // damaged. CKR_STRONGROOM_FLASH_IN_USE: another holds it. CKR_STRONGROOM_FLASH_VERSION: written
+  // by a newer version.
+  virtual CK_RV load(Secret* root_secret, std::vector<std::uint8_t>* anchor,
+                     LockMode mode = LockMode::kExclusive) = 0;
+  // The anchor as it is now, after load or create: another process may have stored it. settle: and
+  // it is durable, whatever became of that process.
+  virtual CK_RV load_anchor(bool settle, std::vector<std::uint8_t>* anchor) = 0;
   // All or nothing, durable when it answers CKR_OK. Only after load answered CKR_TOKEN_NOT_PRESENT.
   virtual CK_RV create(const Secret& root_secret, Bytes anchor) = 0;
-  // Durable when it returns CKR_OK: either the old or the new anchor survives any crash.
+  // Durable when it returns CKR_OK: either the newest anchor that was loaded or stored here or the
+  // new one survives any crash.
   virtual CK_RV store_anchor(Bytes anchor) = 0;
   virtual CK_RV destroy() = 0;  // tamper response: zeroise
 };
@@ -76,11 +86,24 @@ enum class PinRole : std::uint8_t { kSo = 0, kUser = 1 };
 struct Options {
   // Compaction waits until the journal holds so much garbage, and more garbage than content. Bytes.
   std::uint64_t compaction_threshold_bytes = 64u << 10;
+  // Zeros written ahead of the journal's end: a commit inside them changes no length, and its sync
+  // is several times faster. Bytes.
+  std::size_t room_bytes = 256u << 10;
+  // Other processes may have the flash open as well, if they share it too.
+  bool shared = false;
 };
+
+// What commit answers when another process has changed a record that was to be as it was known
+// here, and that change has not been taken (take_changes). Nothing has been committed. Never leaves
+// the token.
+inline constexpr CK_RV kChangedElsewhere = 0xd35200ffUL;
+// In the place of a record's id: any record of the slot.
+inline constexpr RecordId kAnyRecord = 0;
 
 class Flash {
  public:
-  // Opens or creates. Locks the directory for this process (CKR_STRONGROOM_FLASH_IN_USE). A torn
+  // Opens or creates. Holds the directory for this object, or for those who share it
+  // (CKR_STRONGROOM_FLASH_IN_USE). A torn
   // last record that was never acknowledged is dropped; anything else that does not match the head
   // is CKR_STRONGROOM_FLASH_INTEGRITY; a newer format version CKR_STRONGROOM_FLASH_VERSION. Nothing
   // there, or only what a crash left of an unfinished creation, and create is false:
@@ -97,16 +120,43 @@ class Flash {
   // fsyncs. A put of an id that is there replaces it; an erase of one that is not changes nothing.
   // Changes apply in order. CKR_ARGUMENTS_BAD: id 0 or not handed out, or an erase with a value.
   // CKR_DATA_LEN_RANGE: more than kCommitBytesMax. CKR_STRONGROOM_BUSY: no-wait thread.
-  virtual CK_RV commit(std::span<const Change> changes) = 0;
+  // kChangedElsewhere: one of the records `unchanged` of the changes' slot.
+  virtual CK_RV commit(std::span<const Change> changes,
+                       std::span<const RecordId> unchanged = {}) = 0;
   // Visits a snapshot in order of id, without holding a lock; a record's value lives as long as the
   // visit.
   virtual void for_each(const std::function<void(const Record&)>& visit) = 0;
-  // Unique for the life of the flash, also across crashes. 0: 2^32 ids were taken and none
-  // committed.
+  // The same for one record. False: there is none.
+  virtual bool visit(RecordId id, const std::function<void(const Record&)>& visit) = 0;
+  // Unique for the life of the flash, also across crashes and processes. 0: 2^32 ids were taken and
+  // none committed.
   virtual RecordId next_id() = 0;
 
-  // Failed tries since the last success. Durable when set_failed_tries returns CKR_OK. Never waits
-  // to read. CKR_SLOT_ID_INVALID: slot >= kSlotCountMax. CKR_STRONGROOM_BUSY: no-wait thread.
+  // What other processes commit. behind costs nanoseconds: is there anything of this slot that
+  // for_each does not show, or take_changes has not given out?
+  bool behind(std::uint32_t slot) const {
+    return changes_->load(std::memory_order_acquire) !=
+               changes_seen_.load(std::memory_order_relaxed) ||
+           (slot < kSlotCountMax && to_take_[slot].load(std::memory_order_acquire));
+  }
+  // Reads what was committed before this call. Another process may be in the middle of a commit:
+  // waits for it only if it has to. A no-wait thread, a failing disk: what is known stays as it
+  // was.
+  virtual void catch_up() = 0;
+  // The records of a slot that others have put or erased since the last call. They are noted from
+  // the first call on.
+  virtual std::vector<RecordId> take_changes(std::uint32_t slot) = 0;
+  // Says to the others that this process has a session with a slot (shared), or wants to be the
+  // only one (exclusive). False: somebody else has one, or wants to.
+  virtual bool hold_slot(std::uint32_t slot, LockMode mode) = 0;
+  virtual void release_slot(std::uint32_t slot) = 0;
+
+  // Failed tries since the last success, in all processes. Never waits to read. The other three are
+  // durable when they answer CKR_OK. spend_try counts one more, return_try one less;
+  // CKR_PIN_LOCKED: there were `most` already. CKR_SLOT_ID_INVALID: slot >= kSlotCountMax.
+  // CKR_STRONGROOM_BUSY: no-wait thread.
+  virtual CK_RV spend_try(std::uint32_t slot, PinRole role, std::uint32_t most) = 0;
+  virtual CK_RV return_try(std::uint32_t slot, PinRole role) = 0;
   virtual CK_RV set_failed_tries(std::uint32_t slot, PinRole role, std::uint32_t count) = 0;
   virtual std::uint32_t failed_tries(std::uint32_t slot, PinRole role) = 0;
 
@@ -117,6 +167,12 @@ class Flash {
   virtual std::uint64_t size_bytes() = 0;  // of the journal
   virtual Bytes
   device_id() = 0;  // 16 random bytes made with the flash; the serial number comes from it
+
+ protected:
+  const SharedWords::Word nobody_elses_{0};
+  const SharedWords::Word* changes_ = &nobody_elses_;  // moves with each commit of any process
+  SharedWords::Word changes_seen_{0};
+  std::array<std::atomic<bool>, kSlotCountMax> to_take_{};
 };
 
 }  // namespace strongroom::flash

@@ -51,6 +51,32 @@ void Index::for_each(const std::function<void(const Record&)>& visit) const {
   }
 }
 
+bool Index::visit(RecordId id, const std::function<void(const Record&)>& visit) const {
+  std::shared_ptr<const Stored> stored;
+  {
+    const std::lock_guard guard(mutex_);
+    const auto found = records_.find(id);
+    if (found == records_.end()) return false;
+    stored = found->second;
+  }
+  visit({id, stored->slot, stored->type, stored->value});
+  return true;
+}
+
+void Index::replace(Index& other,
+                    const std::function<void(std::uint32_t slot, RecordId)>& changed) {
+  const std::scoped_lock guard(mutex_, other.mutex_);
+  for (const auto& [id, stored] : records_) {
+    const auto now = other.records_.find(id);
+    if (now == other.records_.end() || !(*now->second == *stored)) changed(stored->slot, id);
+  }
+  for (const auto& [id, stored] : other.records_) {
+    if (!records_.contains(id)) changed(stored->slot, id);
+  }
+  records_.swap(other.records_);
+  std::swap(content_bytes_, other.content_bytes_);
+}
+
 std::uint64_t Index::content_bytes() const {
   const std::lock_guard guard(mutex_);
   return content_bytes_;

@@ -19,6 +19,11 @@ class Index {
 
   void apply(Staged staged);
   void for_each(const std::function<void(const Record&)>& visit) const;
+  // False: there is no such record.
+  bool visit(RecordId id, const std::function<void(const Record&)>& visit) const;
+  // Takes over the records of another index. changed: those that are not as they were, each with
+  // its slot.
+  void replace(Index& other, const std::function<void(std::uint32_t slot, RecordId)>& changed);
   // What a journal with these records and nothing else would hold, without header and frames.
   // Bytes.
   std::uint64_t content_bytes() const;
@@ -30,6 +35,10 @@ class Index {
     std::uint32_t slot = 0;
     std::uint32_t type = 0;
     std::vector<std::uint8_t> value;
+
+    bool operator==(const Stored& other) const {
+      return slot == other.slot && type == other.type && value == other.value;
+    }
 
     Stored() = default;
     Stored(const Stored&) = delete;

@@ -38,6 +38,10 @@ constexpr std::size_t kSlotAt = 8;
 constexpr std::size_t kTypeAt = 12;
 constexpr std::size_t kOperationAt = 16;
 constexpr std::size_t kValueLengthAt = 20;
+// Read at a time: of a whole journal, of a few batches at its end.
+constexpr std::size_t kWindowBytes = 256u << 10;
+constexpr std::size_t kTailBytes = 8u << 10;
+
 constexpr std::uint32_t kPut = 1;
 constexpr std::uint32_t kErase = 2;
 
@@ -121,12 +125,12 @@ Bytes BatchWriter::finish() {
   return plaintext_;
 }
 
-Journal::Journal(std::unique_ptr<File> file, std::shared_ptr<algorithms::Key> key)
-    : file_(std::move(file)), key_(std::move(key)) {}
+Journal::Journal(std::unique_ptr<File> file, std::shared_ptr<algorithms::Key> key, std::size_t room)
+    : file_(std::move(file)), key_(std::move(key)), room_(room) {}
 
 CK_RV Journal::create(FileSystem& file_system, const std::string& path, algorithms::Key& root,
                       const DeviceId& device_id, std::uint64_t generation, std::uint64_t sequence,
-                      std::unique_ptr<Journal>* out) {
+                      std::size_t room, std::unique_ptr<Journal>* out) {
   std::array<std::uint8_t, kJournalHeaderBytes> header{};
   std::copy(kMagic.begin(), kMagic.end(), header.begin());
   store_u32(header.data() + kVersionAt, kFormatVersion);
@@ -144,7 +148,7 @@ CK_RV Journal::create(FileSystem& file_system, const std::string& path, algorith
   if (file_system.exists(path) && !file_system.remove(path)) return file_failure();
   auto file = file_system.open(path, true, true);
   if (file == nullptr || !file->write_at(0, header)) return file_failure();
-  std::unique_ptr<Journal> journal(new Journal(std::move(file), std::move(key)));
+  std::unique_ptr<Journal> journal(new Journal(std::move(file), std::move(key), room));
   journal->head_ = {generation, sequence, {}, kJournalHeaderBytes};
   std::copy_n(header.data() + kHeaderMacAt, sizeof(Chain), journal->head_.chain.begin());
   *out = std::move(journal);
@@ -182,21 +186,34 @@ CK_RV Journal::append_unsynced(Bytes plaintext) {
   return CKR_OK;
 }
 
-CK_RV Journal::append(Bytes plaintext) {
+// Where the room ends, the batch brings the next one along. On a disk that is too full for that the
+// batch alone has to do.
+CK_RV Journal::write_batch(std::vector<std::uint8_t>& batch) {
+  const std::size_t length = batch.size();
+  std::uint64_t file_length = 0;
+  if (!file_->size(&file_length)) return CKR_DEVICE_ERROR;
+  if (room_ > 0 && head_.length + length > file_length) {
+    batch.resize(length + room_);
+    const bool written = file_->write_at(head_.length, batch);
+    const CK_RV failure = written ? CKR_OK : file_failure();
+    batch.resize(length);
+    if (failure != CKR_DEVICE_MEMORY) return failure;
+    if (!file_->truncate(head_.length)) return CKR_DEVICE_ERROR;
+  }
+  return file_->write_at(head_.length, batch) ? CKR_OK : file_failure();
+}
+
+CK_RV Journal::append(Bytes plaintext, Head* next) {
   std::vector<std::uint8_t> batch;
-  Head next;
-  const CK_RV rv = seal(plaintext, &batch, &next);
-  if (rv != CKR_OK) return rv;
-  if (!file_->write_at(head_.length, batch)) {
-    const CK_RV failure = file_failure();
+  if (const CK_RV rv = seal(plaintext, &batch, next); rv != CKR_OK) return rv;
+  if (const CK_RV rv = write_batch(batch); rv != CKR_OK) {
     cut_back();
-    return broken_ ? CKR_DEVICE_ERROR : failure;
+    return broken_ ? CKR_DEVICE_ERROR : rv;
   }
   if (!file_->sync(sync_site::kJournalCommit)) {
     broken_ = true;
     return CKR_DEVICE_ERROR;
   }
-  head_ = next;
   return CKR_OK;
 }
 
@@ -212,40 +229,117 @@ CK_RV Journal::sync(const char* site) {
   return CKR_DEVICE_ERROR;
 }
 
-// The batch after head_, if one is there, whole and chained. found false: the end, or something
-// torn.
-CK_RV Journal::read_batch(std::uint64_t file_length, std::vector<std::uint8_t>* plaintext,
-                          Head* next, bool* found) {
+// The batch that follows head_. found false: it is not one, or torn.
+CK_RV Journal::open_batch(Bytes batch, std::vector<std::uint8_t>* plaintext, Head* next,
+                          bool* found) {
   *found = false;
-  const std::uint64_t rest = file_length - head_.length;
-  if (rest < kBatchFrameBytes) return CKR_OK;
-  std::array<std::uint8_t, kBatchFrameBytes> frame{};
-  std::size_t got = 0;
-  if (!file_->read_at(head_.length, frame, &got)) return CKR_DEVICE_ERROR;
-  const std::size_t length = load_u32(frame.data() + kLengthAt);
-  if (got < frame.size() || length > rest - kBatchFrameBytes || length > kBatchPlaintextMax)
-    return CKR_OK;
-  if (load_u64(frame.data() + kSequenceAt) != head_.sequence + 1) return CKR_OK;
-  std::vector<std::uint8_t> ciphertext(length);
-  if (!file_->read_at(head_.length + kBatchFrameBytes, ciphertext, &got)) return CKR_DEVICE_ERROR;
-  if (got < length) return CKR_OK;
-  plaintext->resize(length);
-  const Bytes tag(frame.data() + kTagAt, algorithms::kGcmTagBytes);
+  const std::uint8_t* const frame = batch.data();
+  if (load_u64(frame + kSequenceAt) != head_.sequence + 1) return CKR_OK;
+  const Bytes ciphertext = batch.subspan(kBatchFrameBytes);
+  const Bytes tag(frame + kTagAt, algorithms::kGcmTagBytes);
+  plaintext->resize(ciphertext.size());
   const CK_RV rv =
-      algorithms::derive_open(*key_, Bytes(frame.data() + kNonceAt, kNonceBytes),
-                              batch_aad(head_.chain, frame.data()), ciphertext, tag, *plaintext);
+      algorithms::derive_open(*key_, Bytes(frame + kNonceAt, kNonceBytes),
+                              batch_aad(head_.chain, frame), ciphertext, tag, *plaintext);
   if (rv == CKR_ENCRYPTED_DATA_INVALID) return CKR_OK;
   if (rv != CKR_OK) return rv;
   *next = head_;
   next->sequence = head_.sequence + 1;
-  next->length = head_.length + kBatchFrameBytes + length;
+  next->length = head_.length + batch.size();
   std::copy(tag.begin(), tag.end(), next->chain.begin());
   *found = true;
   return CKR_OK;
 }
 
+// Visits what chains on from head_, as far as batch `sequence`, within the first `length` bytes.
+CK_RV Journal::advance_to(std::uint64_t sequence, std::uint64_t length, std::size_t window_bytes,
+                          const Visit& visit) {
+  std::vector<std::uint8_t> window;  // of the file, from head_ on
+  std::vector<std::uint8_t> plaintext;
+  std::size_t used = 0;
+  while (head_.sequence < sequence) {
+    const Bytes rest = Bytes(window).subspan(used);
+    std::size_t wanted = kBatchFrameBytes;
+    if (rest.size() >= kBatchFrameBytes) {
+      const std::size_t content = load_u32(rest.data() + kLengthAt);
+      if (content > kBatchPlaintextMax) return CKR_OK;
+      wanted += content;
+    }
+    if (rest.size() < wanted) {
+      const std::uint64_t left = length - std::min(length, head_.length);
+      if (left < wanted) return CKR_OK;
+      window.resize(std::min<std::uint64_t>(left, std::max(wanted, window_bytes)));
+      std::size_t got = 0;
+      if (!file_->read_at(head_.length, window, &got)) return CKR_DEVICE_ERROR;
+      if (got < wanted) return CKR_OK;
+      window.resize(got);
+      used = 0;
+      continue;
+    }
+    Head next;
+    bool found = false;
+    const CK_RV rv = open_batch(rest.first(wanted), &plaintext, &next, &found);
+    if (rv != CKR_OK || !found) return rv;
+    const auto changes = parse_changes(plaintext);
+    if (changes.empty()) return CKR_STRONGROOM_FLASH_INTEGRITY;
+    visit(changes);
+    wipe(plaintext.data(), plaintext.size());
+    head_ = next;
+    used += wanted;
+  }
+  return CKR_OK;
+}
+
+bool Journal::advance(std::uint64_t sequence, const Visit& visit) {
+  std::uint64_t length = 0;
+  return file_->size(&length) && advance_to(sequence, length, kTailBytes, visit) == CKR_OK &&
+         head_.sequence >= sequence;
+}
+
+CK_RV Journal::replay(const Head& committed, bool settle, const Visit& visit, std::string* cause) {
+  const auto refuse = [&](const char* why) {
+    *cause = why;
+    return CKR_STRONGROOM_FLASH_INTEGRITY;
+  };
+  constexpr char kImpossible[] = "A batch of the journal has contents that cannot be.";
+  if (head_.sequence > committed.sequence)
+    return refuse("The journal begins after the end that the anchor names.");
+  CK_RV rv = advance_to(committed.sequence, committed.length, kWindowBytes, visit);
+  if (rv == CKR_STRONGROOM_FLASH_INTEGRITY) return refuse(kImpossible);
+  if (rv != CKR_OK) return rv;
+  if (head_.sequence < committed.sequence)
+    return refuse("The journal is cut or damaged before the end that the anchor names.");
+  if (head_ != committed)
+    return refuse("The journal does not match the anchor: one of the two was replaced.");
+  if (!settle) return CKR_OK;
+
+  std::uint64_t length = 0;
+  if (!file_->size(&length)) return CKR_DEVICE_ERROR;
+  rv = advance_to(committed.sequence + 1, length, kTailBytes, visit);
+  if (rv == CKR_STRONGROOM_FLASH_INTEGRITY) return refuse(kImpossible);
+  if (rv == CKR_OK && head_ != committed) {
+    // Every commit stores the anchor before the next one writes, so only one can be ahead of it.
+    bool another = false;
+    rv = advance_to(committed.sequence + 2, length, kTailBytes, [&](auto) { another = true; });
+    if (another || rv == CKR_STRONGROOM_FLASH_INTEGRITY)
+      return refuse("The anchor is older than the journal: it was rolled back.");
+    if (rv == CKR_OK) rv = write_again(committed.length);
+  }
+  return rv == CKR_OK ? settle_end() : rv;
+}
+
+// A batch is seen, but perhaps only in memory, left there by a process that died before its sync,
+// or whose sync failed: then the system holds these pages to be clean. Written again, they are
+// synced.
+CK_RV Journal::write_again(std::uint64_t from) {
+  std::vector<std::uint8_t> batch(head_.length - from);
+  std::size_t got = 0;
+  if (!file_->read_at(from, batch, &got) || got < batch.size()) return CKR_DEVICE_ERROR;
+  return file_->write_at(from, batch) ? CKR_OK : file_failure();
+}
+
 CK_RV Journal::open(FileSystem& file_system, const std::string& path, algorithms::Key& root,
-                    const DeviceId& device_id, const Head& committed, const Visit& visit,
+                    const DeviceId& device_id, const Head& committed, std::size_t room,
                     std::unique_ptr<Journal>* out, std::string* cause) {
   const auto refuse = [&](std::string why) {
     *cause = std::move(why);
@@ -285,57 +379,32 @@ CK_RV Journal::open(FileSystem& file_system, const std::string& path, algorithms
   rv = journal_key(root, header.data(), &key);
   if (rv != CKR_OK) return rv;
 
-  std::unique_ptr<Journal> journal(new Journal(std::move(file), std::move(key)));
+  std::unique_ptr<Journal> journal(new Journal(std::move(file), std::move(key), room));
   journal->head_ = {
       committed.generation, load_u64(header.data() + kBaseSequenceAt), {}, kJournalHeaderBytes};
   std::copy_n(header.data() + kHeaderMacAt, sizeof(Chain), journal->head_.chain.begin());
-  Head& head = journal->head_;
-  bool tail = false;
-  for (;;) {
-    if (head.sequence == committed.sequence && head != committed) {
-      return refuse("The journal does not match the anchor: one of the two was replaced.");
-    }
-    if (head.sequence > committed.sequence && !tail) {
-      return refuse("The journal begins after the end that the anchor names.");
-    }
-    std::vector<std::uint8_t> plaintext;
-    Head next;
-    bool found = false;
-    rv = journal->read_batch(length, &plaintext, &next, &found);
-    if (rv != CKR_OK) return rv;
-    if (!found) break;
-    // Every commit stores the anchor before the next one writes, so only one can be ahead of it.
-    if (tail) return refuse("The anchor is older than the journal: it was rolled back.");
-    tail = next.sequence > committed.sequence;
-    const auto changes = parse_changes(plaintext);
-    if (changes.empty()) return refuse("A batch of the journal has contents that cannot be.");
-    if (tail) {
-      // The batch is seen, but perhaps only in memory, left there by a process that died before its
-      // sync, or whose sync failed: then the system holds these pages to be clean. Written again,
-      // they are synced.
-      std::vector<std::uint8_t> batch(next.length - head.length);
-      if (!journal->file_->read_at(head.length, batch, &got)) return CKR_DEVICE_ERROR;
-      if (!journal->file_->write_at(head.length, batch)) return file_failure();
-    }
-    visit(changes);
-    wipe(plaintext.data(), plaintext.size());
-    head = next;
-  }
-  if (head.sequence < committed.sequence) {
-    return refuse("The journal is cut or damaged before the end that the anchor names.");
-  }
-  rv = journal->settle_end();
-  if (rv == CKR_OK) *out = std::move(journal);
-  return rv;
+  *out = std::move(journal);
+  return CKR_OK;
 }
 
-// What opening found must stay true: also that nothing more is there. The cut may be one that a
+// What settling found must stay true: also that nothing more is there. The cut may be one that a
 // dead process made and never synced, or whose sync failed; zeros make it anew, where a frame would
-// begin. On a full disk they cannot be written, and the cut alone must do.
+// begin. On a full disk they cannot be written, and the cut alone must do. Room, which is zeros as
+// well, stays.
 CK_RV Journal::settle_end() {
   static constexpr std::array<std::uint8_t, kBatchFrameBytes> kZeros{};
+  std::uint64_t length = 0;
+  if (!file_->size(&length)) return CKR_DEVICE_ERROR;
+  bool room = length > head_.length;
+  std::vector<std::uint8_t> behind(kWindowBytes);
+  for (std::uint64_t at = head_.length; room && at < length; at += behind.size()) {
+    std::size_t got = 0;
+    if (!file_->read_at(at, behind, &got)) return CKR_DEVICE_ERROR;
+    room = std::all_of(behind.begin(), behind.begin() + static_cast<std::ptrdiff_t>(got),
+                       [](std::uint8_t byte) { return byte == 0; });
+  }
   file_->write_at(head_.length, kZeros);
-  if (!file_->truncate(head_.length)) return file_failure();
+  if (!room && !file_->truncate(head_.length)) return file_failure();
   return sync(sync_site::kJournalOpen);
 }
 

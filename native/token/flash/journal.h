@@ -45,36 +45,48 @@ class Journal {
   using Visit = std::function<void(std::span<const Change>)>;
 
   // A new generation with nothing in it, to follow sequence. Replaces a file that is there. Not yet
-  // synced.
+  // synced. room: bytes of zeros to keep ahead of the end.
   static CK_RV create(FileSystem& file_system, const std::string& path, algorithms::Key& root,
                       const DeviceId& device_id, std::uint64_t generation, std::uint64_t sequence,
-                      std::unique_ptr<Journal>* out);
-  // Reads the generation of committed, visits its batches, and cuts off what was never
-  // acknowledged. At most one batch is taken beyond committed; it is durable when the call answers.
+                      std::size_t room, std::unique_ptr<Journal>* out);
+  // The generation of committed, with nothing replayed yet.
   static CK_RV open(FileSystem& file_system, const std::string& path, algorithms::Key& root,
-                    const DeviceId& device_id, const Head& committed, const Visit& visit,
+                    const DeviceId& device_id, const Head& committed, std::size_t room,
                     std::unique_ptr<Journal>* out, std::string* cause);
+
+  // Visits the batches from head() to committed. settle: takes at most one more, cuts off what was
+  // never acknowledged, and all that was found is durable when it answers CKR_OK. On failure what
+  // was visited is what lies before head().
+  CK_RV replay(const Head& committed, bool settle, const Visit& visit, std::string* cause);
+  // Visits the batches from head() to this one. False: they are not there, or cannot be read; what
+  // was visited lies before head().
+  bool advance(std::uint64_t sequence, const Visit& visit);
 
   // Seals and writes one batch at the end, unsynced: for a generation in the making.
   CK_RV append_unsynced(Bytes plaintext);
-  // Same, and syncs. On failure the head is the old one and either the file is as before, or
-  // broken() is true.
-  CK_RV append(Bytes plaintext);
+  // Same, and syncs; next is where it ends, and head() for whoever calls accept. On failure either
+  // the file is as before, or broken() is true.
+  CK_RV append(Bytes plaintext, Head* next);
+  void accept(const Head& next) { head_ = next; }
   CK_RV sync(const char* site);
 
   const Head& head() const { return head_; }
   bool broken() const { return broken_; }
 
  private:
-  Journal(std::unique_ptr<File> file, std::shared_ptr<algorithms::Key> key);
-  CK_RV read_batch(std::uint64_t file_length, std::vector<std::uint8_t>* plaintext, Head* next,
-                   bool* found);
+  Journal(std::unique_ptr<File> file, std::shared_ptr<algorithms::Key> key, std::size_t room);
+  CK_RV advance_to(std::uint64_t sequence, std::uint64_t length, std::size_t window_bytes,
+                   const Visit& visit);
+  CK_RV open_batch(Bytes batch, std::vector<std::uint8_t>* plaintext, Head* next, bool* found);
+  CK_RV write_again(std::uint64_t from);
+  CK_RV write_batch(std::vector<std::uint8_t>& batch);
   CK_RV seal(Bytes plaintext, std::vector<std::uint8_t>* batch, Head* next);
   void cut_back();
   CK_RV settle_end();
 
   std::unique_ptr<File> file_;
   std::shared_ptr<algorithms::Key> key_;
+  const std::size_t room_;
   Head head_;
   bool broken_ = false;
 };

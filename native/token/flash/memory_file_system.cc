@@ -6,7 +6,7 @@
 #include <mutex>
 #include <set>
 
-#include "token/flash/file_system.h"
+#include "token/flash/in_process_lock.h"
 
 namespace strongroom::flash {
 namespace {
@@ -14,7 +14,8 @@ namespace {
 struct Content {
   std::mutex mutex;
   std::vector<std::uint8_t> bytes;
-  bool locked = false;
+  InProcessLock::State lock;
+  std::array<SharedWords::Word, SharedWords::kCount> words{};
 
   Content() = default;
   Content(const Content&) = delete;
@@ -37,15 +38,7 @@ struct Content {
 
 class MemoryFile final : public File {
  public:
-  MemoryFile(std::shared_ptr<Content> content, bool holds_lock)
-      : content_(std::move(content)), holds_lock_(holds_lock) {}
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-  ~MemoryFile() override {
-    if (!holds_lock_) return;
-    const std::lock_guard guard(content_->mutex);
-    content_->locked = false;
-  }
+  explicit MemoryFile(std::shared_ptr<Content> content) : content_(std::move(content)) {}
 
   bool read_at(std::uint64_t offset, MutableBytes out, std::size_t* got) override {
     const std::lock_guard guard(content_->mutex);
@@ -79,14 +72,22 @@ class MemoryFile final : public File {
 
  private:
   std::shared_ptr<Content> content_;
-  bool holds_lock_;
+};
+
+class MemorySharedWords final : public SharedWords {
+ public:
+  explicit MemorySharedWords(std::shared_ptr<Content> content) : content_(std::move(content)) {}
+  std::array<Word, kCount>& words() override { return content_->words; }
+
+ private:
+  std::shared_ptr<Content> content_;
 };
 
 class MemoryFileSystem final : public FileSystem {
  public:
   std::unique_ptr<File> open(const std::string& path, bool create, bool exclusive) override {
     auto content = find(path, create, exclusive);
-    return content == nullptr ? nullptr : std::make_unique<MemoryFile>(std::move(content), false);
+    return content == nullptr ? nullptr : std::make_unique<MemoryFile>(std::move(content));
   }
 
   bool exists(const std::string& path) override {
@@ -127,15 +128,13 @@ class MemoryFileSystem final : public FileSystem {
 
   bool sync_directory(const std::string&, const char*) override { return true; }
 
-  std::unique_ptr<File> lock(const std::string& path) override {
+  std::unique_ptr<FileLock> lock_file(const std::string& path) override {
     auto content = find(path, true, false);
-    const std::lock_guard guard(content->mutex);
-    if (content->locked) {
-      errno = EWOULDBLOCK;
-      return nullptr;
-    }
-    content->locked = true;
-    return std::make_unique<MemoryFile>(content, true);
+    return std::make_unique<InProcessLock>(
+        std::shared_ptr<InProcessLock::State>(content, &content->lock));
+  }
+  std::unique_ptr<SharedWords> share(const std::string& path) override {
+    return std::make_unique<MemorySharedWords>(find(path, true, false));
   }
 
  private:

@@ -2,10 +2,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 
@@ -93,6 +97,88 @@ class PosixFile final : public File {
   int descriptor_;
 };
 
+// The descriptors of this process's locks. A flock belongs to the open file, and a forked child has
+// that file open too: as long as it lived the lock would stay taken, also when its parent has died.
+// So the child closes them at once.
+class LockDescriptors {
+ public:
+  // False: no place for another one.
+  static bool note(int descriptor) {
+    static const bool registered = ::pthread_atfork(nullptr, nullptr, close_in_child) == 0;
+    if (!registered) return false;
+    for (auto& place : places()) {
+      int none = kNone;
+      if (place.compare_exchange_strong(none, descriptor)) return true;
+    }
+    return false;
+  }
+
+  // Before the descriptor is closed: its number may then mean another file.
+  static void forget(int descriptor) {
+    for (auto& place : places()) {
+      int noted = descriptor;
+      if (place.compare_exchange_strong(noted, kNone)) return;
+    }
+  }
+
+ private:
+  static constexpr int kNone = 0;  // standard input is nobody's lock
+  using Places = std::array<std::atomic<int>, 1024>;
+  static Places& places() {
+    static Places descriptors{};
+    return descriptors;
+  }
+  // Only what is async-signal-safe may be called here.
+  static void close_in_child() {
+    for (auto& place : places()) {
+      const int descriptor = place.exchange(kNone);
+      if (descriptor != kNone) ::close(descriptor);
+    }
+  }
+};
+
+// flock, since its locks belong to the open file: POSIX record locks belong to the process, let a
+// second opener inside it pass, and are dropped when any descriptor of the file is closed.
+class PosixLock final : public FileLock {
+ public:
+  explicit PosixLock(int descriptor)
+      : descriptor_(descriptor), noted_(LockDescriptors::note(descriptor)) {}
+  ~PosixLock() override {
+    LockDescriptors::forget(descriptor_);
+    ::close(descriptor_);
+  }
+  PosixLock(const PosixLock&) = delete;
+  PosixLock& operator=(const PosixLock&) = delete;
+
+  bool noted() const { return noted_; }
+  bool take(LockMode mode, bool wait) override {
+    const int kind = (mode == LockMode::kShared ? LOCK_SH : LOCK_EX) | (wait ? 0 : LOCK_NB);
+    return uninterrupted([&] { return ::flock(descriptor_, kind); }) == 0;
+  }
+  void release() override { ::flock(descriptor_, LOCK_UN); }
+
+ private:
+  const int descriptor_;
+  const bool noted_;
+};
+
+constexpr std::size_t kSharedBytes = 4096;
+
+class PosixSharedWords final : public SharedWords {
+ public:
+  explicit PosixSharedWords(void* memory) : memory_(memory) {}
+  ~PosixSharedWords() override { ::munmap(memory_, kSharedBytes); }
+  PosixSharedWords(const PosixSharedWords&) = delete;
+  PosixSharedWords& operator=(const PosixSharedWords&) = delete;
+
+  std::array<Word, kCount>& words() override {
+    return *static_cast<std::array<Word, kCount>*>(memory_);
+  }
+
+ private:
+  void* const memory_;
+};
+
 class PosixFileSystem final : public FileSystem {
  public:
   std::unique_ptr<File> open(const std::string& path, bool create, bool exclusive) override {
@@ -152,20 +238,31 @@ class PosixFileSystem final : public FileSystem {
     return synced;
   }
 
-  // flock, since its locks belong to the open file: POSIX record locks belong to the process, let a
-  // second opener inside it pass, and are dropped when any descriptor of the file is closed.
-  std::unique_ptr<File> lock(const std::string& path) override {
+  std::unique_ptr<FileLock> lock_file(const std::string& path) override {
     const int descriptor =
         uninterrupted([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); });
     if (descriptor < 0) return nullptr;
-    auto file = std::make_unique<PosixFile>(descriptor);
-    if (uninterrupted([&] { return ::flock(descriptor, LOCK_EX | LOCK_NB); }) != 0) {
-      const int cause = errno;
-      file.reset();
-      errno = cause;
-      return nullptr;
+    auto lock = std::make_unique<PosixLock>(descriptor);
+    if (lock->noted()) return lock;
+    errno = ENOLCK;
+    return nullptr;
+  }
+
+  std::unique_ptr<SharedWords> share(const std::string& path) override {
+    const int descriptor =
+        uninterrupted([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); });
+    if (descriptor < 0) return nullptr;
+    PosixFile file(descriptor);
+    // Blocks of its own, not a hole: a full disk is to be an error here, and no signal later.
+    std::uint64_t length = 0;
+    if (!file.size(&length)) return nullptr;
+    if (length < kSharedBytes) {
+      const std::vector<std::uint8_t> zeros(kSharedBytes - length);
+      if (!file.write_at(length, zeros)) return nullptr;
     }
-    return file;
+    void* const memory =
+        ::mmap(nullptr, kSharedBytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    return memory == MAP_FAILED ? nullptr : std::make_unique<PosixSharedWords>(memory);
   }
 };
 

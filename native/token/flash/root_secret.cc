@@ -68,14 +68,18 @@ class FileRootSecret final : public RootSecretProvider {
         secret_path_(directory_ + "/root-secret"),
         anchor_path_(directory_ + "/anchor") {}
 
-  CK_RV load(Secret* root_secret, std::vector<std::uint8_t>* anchor) override {
+  CK_RV load(Secret* root_secret, std::vector<std::uint8_t>* anchor, LockMode mode) override {
+    mode_ = mode;
     if (!file_system_.exists(directory_)) return CKR_TOKEN_NOT_PRESENT;
     CK_RV rv = take_lock();
     if (rv != CKR_OK) return rv;
     if (!file_system_.exists(secret_path_)) return CKR_TOKEN_NOT_PRESENT;
     Secret secret;
     rv = read_secret(&secret);
-    if (rv == CKR_OK) rv = read_anchor(anchor);
+    if (rv == CKR_OK) {
+      anchor_file_ = file_system_.open(anchor_path_, false, false);
+      rv = load_anchor(true, anchor);
+    }
     // A creation that died after its rename and before this sync: seen, and not yet durable.
     if (rv == CKR_OK && !file_system_.sync_directory(directory_, sync_site::kRootDirectoryLoad)) {
       rv = CKR_DEVICE_ERROR;
@@ -96,6 +100,36 @@ class FileRootSecret final : public RootSecretProvider {
     rv = create_anchor(anchor);
     if (rv == CKR_OK) rv = create_secret(root_secret);
     return rv;
+  }
+
+  CK_RV load_anchor(bool settle, std::vector<std::uint8_t>* anchor) override {
+    if (anchor_file_ == nullptr) return CKR_DEVICE_ERROR;
+    std::array<Slot, 2> slots{};
+    const Slot* newest = nullptr;
+    Bytes content;
+    counter_ = 0;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      std::size_t got = 0;
+      std::uint64_t counter = 0;
+      Bytes found;
+      if (!anchor_file_->read_at(i * kSlotBytes, slots[i], &got)) return CKR_DEVICE_ERROR;
+      if (got == kSlotBytes && read_slot(slots[i], &counter, &found) &&
+          slot_offset(counter) == i * kSlotBytes && counter > counter_) {
+        newest = &slots[i];
+        content = found;
+        counter_ = counter;
+      }
+    }
+    if (newest == nullptr) return CKR_DEVICE_ERROR;
+    // The newest slot is seen, but perhaps only in memory, left there by a process that died before
+    // its sync, or whose sync failed: then the system holds these pages to be clean. Made durable
+    // before the other slot is overwritten, or one crash could tear both.
+    if (settle) {
+      if (!anchor_file_->write_at(slot_offset(counter_), *newest)) return file_failure();
+      if (!anchor_file_->sync(sync_site::kAnchorLoad)) return CKR_DEVICE_ERROR;
+    }
+    anchor->assign(content.begin(), content.end());
+    return CKR_OK;
   }
 
   CK_RV store_anchor(Bytes anchor) override {
@@ -128,9 +162,14 @@ class FileRootSecret final : public RootSecretProvider {
 
  private:
   CK_RV take_lock() {
-    if (lock_ == nullptr) lock_ = file_system_.lock(directory_ + "/lock");
     if (lock_ != nullptr) return CKR_OK;
-    return errno == EWOULDBLOCK ? CKR_STRONGROOM_FLASH_IN_USE : file_failure();
+    auto lock = file_system_.lock_file(directory_ + "/lock");
+    if (lock == nullptr) return file_failure();
+    if (!lock->take(mode_, false)) {
+      return errno == EWOULDBLOCK ? CKR_STRONGROOM_FLASH_IN_USE : file_failure();
+    }
+    lock_ = std::move(lock);
+    return CKR_OK;
   }
 
   CK_RV read_secret(Secret* root_secret) {
@@ -153,36 +192,6 @@ class FileRootSecret final : public RootSecretProvider {
     }
     *root_secret = Secret(content.bytes().subspan(kSecretAt, kRootSecretBytes));
     return *root_secret ? CKR_OK : CKR_HOST_MEMORY;
-  }
-
-  CK_RV read_anchor(std::vector<std::uint8_t>* anchor) {
-    auto file = file_system_.open(anchor_path_, false, false);
-    if (file == nullptr) return CKR_DEVICE_ERROR;
-    std::array<Slot, 2> slots{};
-    const Slot* newest = nullptr;
-    Bytes content;
-    counter_ = 0;
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-      std::size_t got = 0;
-      std::uint64_t counter = 0;
-      Bytes found;
-      if (!file->read_at(i * kSlotBytes, slots[i], &got)) return CKR_DEVICE_ERROR;
-      if (got == kSlotBytes && read_slot(slots[i], &counter, &found) &&
-          slot_offset(counter) == i * kSlotBytes && counter > counter_) {
-        newest = &slots[i];
-        content = found;
-        counter_ = counter;
-      }
-    }
-    if (newest == nullptr) return CKR_DEVICE_ERROR;
-    // The newest slot is seen, but perhaps only in memory, left there by a process that died before
-    // its sync, or whose sync failed: then the system holds these pages to be clean. Made durable
-    // before the other slot is overwritten, or one crash could tear both.
-    if (!file->write_at(slot_offset(counter_), *newest)) return file_failure();
-    if (!file->sync(sync_site::kAnchorLoad)) return CKR_DEVICE_ERROR;
-    anchor->assign(content.begin(), content.end());
-    anchor_file_ = std::move(file);
-    return CKR_OK;
   }
 
   // The name must be durable before the root secret's is: a root secret without an anchor is a
@@ -231,17 +240,22 @@ class FileRootSecret final : public RootSecretProvider {
   std::string directory_;
   std::string secret_path_;
   std::string anchor_path_;
-  std::unique_ptr<File> lock_;
+  LockMode mode_ = LockMode::kExclusive;
+  std::unique_ptr<FileLock> lock_;
   std::unique_ptr<File> anchor_file_;
-  std::uint64_t counter_ = 0;  // of the newest slot
+  std::uint64_t counter_ = 0;  // of the newest slot that was read or written
 };
 
 class MemoryRootSecret final : public RootSecretProvider {
  public:
-  CK_RV load(Secret* root_secret, std::vector<std::uint8_t>* anchor) override {
+  CK_RV load(Secret* root_secret, std::vector<std::uint8_t>* anchor, LockMode) override {
     if (!secret_) return CKR_TOKEN_NOT_PRESENT;
     *root_secret = Secret(secret_.bytes());
-    if (!*root_secret) return CKR_HOST_MEMORY;
+    return *root_secret ? load_anchor(true, anchor) : CKR_HOST_MEMORY;
+  }
+
+  CK_RV load_anchor(bool, std::vector<std::uint8_t>* anchor) override {
+    if (!secret_) return CKR_DEVICE_ERROR;
     *anchor = anchor_;
     return CKR_OK;
   }
