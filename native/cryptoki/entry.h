@@ -34,6 +34,18 @@ CK_RV entered(Body body) noexcept {
   });
 }
 
+// current: what other processes did is taken over first; and again, where it turns out that one of
+// them was faster and nothing has been done.
+template <class Body>
+CK_RV current(token::Slot& slot, Body body) {
+  CK_RV rv = CKR_OK;
+  do {
+    slot.follow();
+    rv = body();
+  } while (rv == flash::kChangedElsewhere);
+  return rv;
+}
+
 template <class Body>
 CK_RV in_session(CK_SESSION_HANDLE handle, Body body) noexcept {
   return entered([&]() -> CK_RV {
@@ -42,7 +54,8 @@ CK_RV in_session(CK_SESSION_HANDLE handle, Body body) noexcept {
     // Bits above a handle's own belong to object handles.
     if (!session || session->handle != handle) return CKR_SESSION_HANDLE_INVALID;
     const token::SessionUse use(*session);
-    return use ? body(*session) : CKR_SESSION_HANDLE_INVALID;
+    return use ? current(session->slot, [&] { return body(*session); })
+               : CKR_SESSION_HANDLE_INVALID;
   });
 }
 
@@ -51,7 +64,7 @@ CK_RV with_slot(CK_SLOT_ID id, Body body) noexcept {
   return entered([&]() -> CK_RV {
     std::shared_ptr<token::Device> device;
     token::Slot* slot = token::Library::instance().slot(id, &device);
-    return slot ? body(*slot) : CKR_SLOT_ID_INVALID;
+    return slot ? current(*slot, [&] { return body(*slot); }) : CKR_SLOT_ID_INVALID;
   });
 }
 

@@ -1,7 +1,7 @@
 // module.cc: C_Initialize and C_Finalize of libstrongroom-pkcs11.so, for programs that know
 // Cryptoki and nothing else. The device is the one the user's configuration names
-// (configuration.h), made where there is none. One process at a time has it: another is answered
-// CKR_STRONGROOM_FLASH_IN_USE.
+// (configuration.h), made where there is none. All processes that have it through this library
+// share it; a server has it alone.
 #include <openssl/crypto.h>
 
 #include <cerrno>
@@ -12,7 +12,6 @@
 
 #include "cryptoki/initialize.h"
 #include "pkcs11/configuration.h"
-#include "pkcs11/held_locks.h"
 #include "token/self_test/self_test.h"
 
 using namespace strongroom;
@@ -32,7 +31,7 @@ CK_RV refused(CK_RV rv, const std::string& cause) {
 std::string why(CK_RV rv, const std::string& directory) {
   switch (rv) {
     case CKR_STRONGROOM_FLASH_IN_USE:
-      return directory + ": another process has this token open; one at a time can";
+      return directory + ": a server has this token open, which shares it with nobody";
     case CKR_STRONGROOM_FLASH_INTEGRITY:
       return directory + ": cut, altered, rolled back or of another device";
     case CKR_STRONGROOM_FLASH_VERSION:
@@ -80,12 +79,11 @@ CK_RV open_device() {
       .ulMaxRwSessionCount = configuration.read_write_sessions_max,
       .ulSessionIdleSeconds = configuration.session_idle_seconds,
       .pMonotonicMs = monotonic_ms,
+      .bShared = CK_TRUE,
   };
   const CK_RV rv = library.initialize(&config);
   if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) return rv;
-  if (rv != CKR_OK) return refused(rv, why(rv, directory));
-  note_held_locks(flash, root);
-  return CKR_OK;
+  return rv == CKR_OK ? rv : refused(rv, why(rv, directory));
 }
 
 }  // namespace
@@ -100,7 +98,6 @@ CK_RV C_Initialize(CK_VOID_PTR pInitArgs) {
 CK_RV C_Finalize(CK_VOID_PTR pReserved) {
   return contained([&]() -> CK_RV {
     if (pReserved) return CKR_ARGUMENTS_BAD;
-    forget_held_locks();
     return token::Library::instance().finalize();
   });
 }

@@ -30,7 +30,7 @@ CK_RV Slot::login(Session& session, CK_USER_TYPE user, Bytes pin) {
   const TokenRecord record = token();
   if (role == Role::kUser && !record.user.set()) return CKR_USER_PIN_NOT_INITIALIZED;
   Secret object_key;
-  const PinPlace place{device_.flash(), index,
+  const PinPlace place{flash_, index,
                        role == Role::kSo ? flash::PinRole::kSo : flash::PinRole::kUser};
   if (const CK_RV rv =
           try_pin(place, pin, role == Role::kSo ? record.so : record.user, &object_key);
@@ -40,7 +40,7 @@ CK_RV Slot::login(Session& session, CK_USER_TYPE user, Bytes pin) {
   if (!key) return CKR_DEVICE_MEMORY;
 
   if (role == Role::kUser) {
-    if (const CK_RV rv = enter_user(*key); rv != CKR_OK) return rv;
+    if (const CK_RV rv = enter_user(key); rv != CKR_OK) return rv;
   }
   std::lock_guard lock(session.place.mutex);
   // The PIN took a while: the session may have closed, or a read-only one opened under an SO's
@@ -62,13 +62,12 @@ CK_RV Slot::login_for_operation(Session& session, Bytes pin) {
   if (!operation_lock) return OperationLock::refusal();
   if (!session.operation.awaits_login || session.key_gone()) return CKR_OPERATION_NOT_INITIALIZED;
   std::lock_guard pin_lock(pin_mutex_);
-  const PinPlace place{device_.flash(), index, flash::PinRole::kUser};
+  const PinPlace place{flash_, index, flash::PinRole::kUser};
   Secret object_key;
   CK_RV rv = try_pin(place, pin, token().user, &object_key);
   if (rv == CKR_OK) session.operation.awaits_login = false;
   // The try that locks the PIN answers so here, and ends the login as well.
-  if (rv == CKR_PIN_INCORRECT &&
-      device_.flash().failed_tries(index, flash::PinRole::kUser) >= kPinTriesMax)
+  if (rv == CKR_PIN_INCORRECT && flash_.failed_tries(index, flash::PinRole::kUser) >= kPinTriesMax)
     rv = CKR_PIN_LOCKED;
   if (rv == CKR_PIN_LOCKED) {
     std::lock_guard lock(session.place.mutex);
@@ -96,7 +95,7 @@ CK_RV Slot::init_pin(Session& session, Bytes pin) {
     object_key = session.place.object_key;
   }
   TokenRecord record = token();
-  const PinPlace user{device_.flash(), index, flash::PinRole::kUser};
+  const PinPlace user{flash_, index, flash::PinRole::kUser};
   if (const CK_RV rv =
           seal_object_key(user, pin, device_.pin_iterations, object_key->value(), &record.user);
       rv != CKR_OK) {
@@ -104,7 +103,7 @@ CK_RV Slot::init_pin(Session& session, Bytes pin) {
   }
   if (const CK_RV rv = store_token(record); rv != CKR_OK) return rv;
   // The new PIN has all its tries: this is how a locked user comes back.
-  return device_.flash().set_failed_tries(index, flash::PinRole::kUser, 0);
+  return flash_.set_failed_tries(index, flash::PinRole::kUser, 0);
 }
 
 CK_RV Slot::set_pin(Session& session, Bytes old_pin, Bytes new_pin) {
@@ -118,7 +117,7 @@ CK_RV Slot::set_pin(Session& session, Bytes old_pin, Bytes new_pin) {
   TokenRecord record = token();
   PinBlock& block = so ? record.so : record.user;
   if (!block.set()) return CKR_USER_PIN_NOT_INITIALIZED;
-  const PinPlace place{device_.flash(), index, so ? flash::PinRole::kSo : flash::PinRole::kUser};
+  const PinPlace place{flash_, index, so ? flash::PinRole::kSo : flash::PinRole::kUser};
   Secret object_key;
   if (const CK_RV rv = try_pin(place, old_pin, block, &object_key); rv != CKR_OK) return rv;
   const CK_RV rv =
@@ -126,7 +125,7 @@ CK_RV Slot::set_pin(Session& session, Bytes old_pin, Bytes new_pin) {
   return rv == CKR_OK ? store_token(record) : rv;
 }
 
-CK_RV Slot::enter_user(algorithms::Key& object_key) {
+CK_RV Slot::enter_user(const std::shared_ptr<algorithms::Key>& object_key) {
   {
     std::lock_guard lock(mutex_);
     ++user_logins_;
@@ -143,6 +142,7 @@ void Slot::user_left() {
     std::lock_guard lock(mutex_);
     if (--user_logins_ != 0) return;
     private_loaded_ = false;
+    object_key_.reset();
     gone.swap(private_objects_);
   }
   for (const auto& [record, handle] : gone) Library::instance().objects.take(handle);

@@ -38,10 +38,12 @@ CK_FLAGS try_flags(std::uint32_t failed, TryFlags flags) {
 }  // namespace
 
 Slot::Slot(Device& device, std::uint32_t its_index, CK_SLOT_ID its_id)
-    : index(its_index), id(its_id), device_(device) {}
+    : index(its_index), id(its_id), device_(device), flash_(device.flash()) {
+  flash_.take_changes(index);  // from now on they are noted
+}
 
 RecordPlace Slot::record_place(flash::RecordId record) const {
-  return {device_.flash().device_id(), index, record};
+  return {flash_.device_id(), index, record};
 }
 
 TokenRecord Slot::token() {
@@ -54,7 +56,7 @@ void Slot::info(CK_TOKEN_INFO* info) {
   *info = {};
   blank_padded(info->manufacturerID, sizeof(info->manufacturerID), "Strongroom");
   blank_padded(info->model, sizeof(info->model), "Simulated HSM");
-  serial_number(device_.flash().device_id(), index, info->serialNumber);
+  serial_number(flash_.device_id(), index, info->serialNumber);
   info->flags = CKF_RNG | CKF_LOGIN_REQUIRED;
   if (self_test::in_error_state()) info->flags |= CKF_ERROR_STATE;
   info->ulMaxSessionCount = device_.max_sessions;
@@ -81,9 +83,9 @@ void Slot::info(CK_TOKEN_INFO* info) {
     return;
   }
   info->flags |= CKF_TOKEN_INITIALIZED;
-  info->flags |= try_flags(device_.flash().failed_tries(index, flash::PinRole::kSo),
+  info->flags |= try_flags(flash_.failed_tries(index, flash::PinRole::kSo),
                            {CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY, CKF_SO_PIN_LOCKED});
-  info->flags |= try_flags(device_.flash().failed_tries(index, flash::PinRole::kUser),
+  info->flags |= try_flags(flash_.failed_tries(index, flash::PinRole::kUser),
                            {CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED});
 }
 
@@ -93,6 +95,9 @@ CK_RV Slot::admit_session(bool read_write) {
   if (sessions_ >= device_.max_sessions) return CKR_SESSION_COUNT;
   if (read_write && read_write_sessions_ >= device_.max_read_write_sessions)
     return CKR_SESSION_COUNT;
+  // Another process may be initialising the token.
+  if (sessions_ == 0 && !flash_.hold_slot(index, flash::LockMode::kShared))
+    return CKR_TOKEN_NOT_RECOGNIZED;
   ++sessions_;
   if (read_write) ++read_write_sessions_;
   return CKR_OK;
@@ -100,7 +105,7 @@ CK_RV Slot::admit_session(bool read_write) {
 
 void Slot::release_session(bool read_write) {
   std::lock_guard lock(mutex_);
-  --sessions_;
+  if (--sessions_ == 0) flash_.release_slot(index);
   if (read_write) --read_write_sessions_;
 }
 
@@ -112,8 +117,9 @@ CK_RV Slot::init_token(Bytes so_pin, Bytes label) {
   std::uint64_t old_record;
   {
     std::lock_guard lock(mutex_);
-    if (sessions_ != 0) return CKR_SESSION_EXISTS;
-    initialising_ = true;  // from here no session opens
+    if (sessions_ != 0 || !flash_.hold_slot(index, flash::LockMode::kExclusive))
+      return CKR_SESSION_EXISTS;
+    initialising_ = true;  // from here no session opens, in any process
     old_record = token_record_;
   }
   struct Done {
@@ -121,10 +127,11 @@ CK_RV Slot::init_token(Bytes so_pin, Bytes label) {
     ~Done() {
       std::lock_guard lock(slot.mutex_);
       slot.initialising_ = false;
+      slot.flash_.release_slot(slot.index);
     }
   } done{*this};
 
-  const PinPlace so{device_.flash(), index, flash::PinRole::kSo};
+  const PinPlace so{flash_, index, flash::PinRole::kSo};
   Secret object_key(kObjectKeyBytes);
   if (!object_key) return CKR_DEVICE_MEMORY;
   if (old_record != 0) {
@@ -146,32 +153,27 @@ CK_RV Slot::init_token(Bytes so_pin, Bytes label) {
   // its object too.
   std::unique_lock gate(write_gate_);
   std::vector<flash::Change> changes;
-  device_.flash().for_each([&](const flash::Record& record) {
+  flash_.for_each([&](const flash::Record& record) {
     if (record.slot == index)
       changes.push_back(
           {.id = record.id, .slot = index, .type = record.type, .value = {}, .erase = true});
   });
   const std::vector<std::uint8_t> bytes = encode_token_record(fresh);
-  const flash::RecordId new_record = device_.flash().next_id();
+  const flash::RecordId new_record = flash_.next_id();
   changes.push_back(
       {.id = new_record, .slot = index, .type = kTokenRecord, .value = bytes, .erase = false});
-  if (const CK_RV rv = device_.flash().commit(changes); rv != CKR_OK) return rv;
+  // Nothing of the old token may be left, also of what another process made.
+  const flash::RecordId unchanged[] = {flash::kAnyRecord};
+  if (const CK_RV rv = flash_.commit(changes, unchanged); rv != CKR_OK) return rv;
 
-  std::unordered_map<flash::RecordId, std::uint64_t> gone;
   {
     std::lock_guard lock(mutex_);
     token_record_ = new_record;
     token_ = fresh;
-    object_records_ = 0;
-    gone.swap(public_objects_);
   }
   burials_.clear();
-  for (const auto& [record, handle] : gone) {
-    if (const auto object = Library::instance().objects.take(handle)) {
-      object->identity->destroyed.store(true, std::memory_order_release);
-    }
-  }
-  return device_.flash().set_failed_tries(index, flash::PinRole::kUser, 0);
+  forget_objects();
+  return flash_.set_failed_tries(index, flash::PinRole::kUser, 0);
 }
 
 CK_RV Slot::store_token(const TokenRecord& record) {
@@ -190,7 +192,7 @@ CK_RV Slot::store_token(const TokenRecord& record) {
 CK_RV Slot::commit(flash::RecordId record, std::uint32_t type, Bytes value, bool erase) {
   const flash::Change change{
       .id = record, .slot = index, .type = type, .value = value, .erase = erase};
-  return device_.flash().commit({&change, 1});
+  return flash_.commit({&change, 1}, {&record, 1});
 }
 
 }  // namespace strongroom::token

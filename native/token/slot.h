@@ -1,17 +1,18 @@
 // slot.h: one slot and its token: PINs, login counts, and the token objects in flash and in memory.
 //
 // Locks, in the order they are taken: pin_mutex_ (one PIN operation at a time; held across key
-// derivation and flash), write_gate_ (shared by writers of token objects, exclusive for InitToken
-// and for loading private objects), ObjectIdentity::change, ApplicationSlot::mutex, mutex_. The
-// last two are held for moments; look-up takes none.
+// derivation and flash), write_gate_ (shared by writers of token objects, exclusive for InitToken,
+// for loading private objects and for taking over what other processes did),
+// ObjectIdentity::change, ApplicationSlot::mutex, mutex_. The last two are held for moments;
+// look-up takes none.
 #pragma once
 
-#include <shared_mutex>
 #include <unordered_map>
 
 #include "token/burials.h"
 #include "token/pin.h"
 #include "token/templates.h"
+#include "token/write_gate.h"
 
 namespace strongroom::token {
 
@@ -30,6 +31,11 @@ class Slot {
   // build cannot read, so that an initialised token would show as an empty one; or a record of
   // burials, so that what was buried would be alive. CKR_DEVICE_MEMORY.
   CK_RV load(const flash::Record& record);
+
+  // What other processes did shows here from now on. Nanoseconds when they did nothing.
+  void follow() {
+    if (flash_.behind(index)) take_changes();
+  }
 
   void info(CK_TOKEN_INFO* info);
 
@@ -74,16 +80,22 @@ class Slot {
   CK_RV commit(flash::RecordId id, std::uint32_t type, Bytes value, bool erase);
   CK_RV check_login(Session& session, Role role);
   CK_RV login_for_operation(Session& session, Bytes pin);
-  CK_RV enter_user(algorithms::Key& object_key);
-  CK_RV load_private(algorithms::Key& object_key);
+  CK_RV enter_user(const std::shared_ptr<algorithms::Key>& object_key);
+  CK_RV load_private(const std::shared_ptr<algorithms::Key>& object_key);
   bool publish(flash::RecordId record, const std::shared_ptr<Object>& object);
   void withdraw(flash::RecordId record);
+  void forget_objects();
+  std::shared_ptr<const Object> find_record(flash::RecordId record);
+  void take_changes();
+  void take_token(const flash::Record& record);
+  bool take_object(const flash::Record& record);
   TokenRecord token();
   CK_RV store_token(const TokenRecord& record);
 
   Device& device_;
+  flash::Flash& flash_;
   std::mutex pin_mutex_;
-  std::shared_mutex write_gate_;
+  WriteGate write_gate_;
 
   std::mutex mutex_;
   std::uint64_t token_record_ = 0;  // 0: not initialised
@@ -93,7 +105,7 @@ class Slot {
   std::size_t read_write_sessions_ = 0;
   std::size_t user_logins_ = 0;
   bool private_loaded_ = false;
-  std::size_t object_records_ = 0;
+  std::shared_ptr<algorithms::Key> object_key_;  // as long as private objects are loaded
   std::unordered_map<flash::RecordId, std::uint64_t> public_objects_;   // to base handles
   std::unordered_map<flash::RecordId, std::uint64_t> private_objects_;  // while a user is logged in
 

@@ -15,7 +15,6 @@ CK_RV Slot::load(const flash::Record& record) {
   if (record.type == kBurialRecord)
     return burials_.load(record.value) ? CKR_OK : CKR_STRONGROOM_FLASH_VERSION;
   if (record.type != kObjectRecord) return CKR_OK;
-  ++object_records_;
   if (object_record_kind(record.value) != ObjectRecordKind::kPublic) return CKR_OK;
   std::shared_ptr<Object> object;
   const CK_RV rv = decode_public_object(record.value, &object);
@@ -55,7 +54,6 @@ void Slot::withdraw(flash::RecordId record) {
         listed->erase(known);
       }
     }
-    --object_records_;
   }
   if (handle == 0) return;
   if (const auto object = Library::instance().objects.take(handle)) {
@@ -63,10 +61,35 @@ void Slot::withdraw(flash::RecordId record) {
   }
 }
 
+void Slot::forget_objects() {
+  std::unordered_map<flash::RecordId, std::uint64_t> gone;
+  {
+    std::lock_guard lock(mutex_);
+    gone.swap(public_objects_);
+    gone.merge(private_objects_);
+    private_objects_.clear();
+  }
+  for (const auto& [record, handle] : gone) {
+    if (const auto object = Library::instance().objects.take(handle)) {
+      object->identity->destroyed.store(true, std::memory_order_release);
+    }
+  }
+}
+
+// What is shown of a record; null: nothing.
+std::shared_ptr<const Object> Slot::find_record(flash::RecordId record) {
+  std::lock_guard lock(mutex_);
+  for (const auto* listed : {&public_objects_, &private_objects_}) {
+    if (const auto known = listed->find(record); known != listed->end())
+      return Library::instance().objects.find(known->second);
+  }
+  return nullptr;
+}
+
 // Copies, so that nothing is opened while flash's index is locked.
 std::vector<Slot::SealedRecord> Slot::sealed_records() {
   std::vector<SealedRecord> records;
-  device_.flash().for_each([&](const flash::Record& record) {
+  flash_.for_each([&](const flash::Record& record) {
     if (record.slot == index && record.type == kObjectRecord &&
         object_record_kind(record.value) == ObjectRecordKind::kPrivate) {
       records.push_back({record.id, {record.value.begin(), record.value.end()}});
@@ -75,16 +98,17 @@ std::vector<Slot::SealedRecord> Slot::sealed_records() {
   return records;
 }
 
-CK_RV Slot::load_private(algorithms::Key& object_key) {
+CK_RV Slot::load_private(const std::shared_ptr<algorithms::Key>& object_key) {
   std::unique_lock gate(write_gate_);
   {
     std::lock_guard lock(mutex_);
     private_loaded_ = true;
+    object_key_ = object_key;
   }
   for (const SealedRecord& record : sealed_records()) {
     std::shared_ptr<Object> object;
     const CK_RV rv =
-        open_private_object(record.value, object_key, record_place(record.id), &object);
+        open_private_object(record.value, *object_key, record_place(record.id), &object);
     if (rv == CKR_DEVICE_ERROR)
       continue;  // damaged: stays in flash, is not shown, hides nothing else
     if (rv != CKR_OK) return rv;
@@ -120,7 +144,7 @@ CK_RV Slot::add(Session& session, std::span<const std::shared_ptr<Object>> objec
   std::vector<flash::Change> changes;
   for (std::size_t i = 0; i < objects.size(); ++i) {
     Object& object = *objects[i];
-    object.identity->record = device_.flash().next_id();
+    object.identity->record = flash_.next_id();
     object.identity->slot = this;
     if (const CK_RV rv = encode(session, object, &encoded[i].open, &encoded[i].sealed);
         rv != CKR_OK)
@@ -132,11 +156,7 @@ CK_RV Slot::add(Session& session, std::span<const std::shared_ptr<Object>> objec
          .value = object.is_private ? Bytes(encoded[i].sealed) : encoded[i].open.bytes(),
          .erase = false});
   }
-  if (const CK_RV rv = device_.flash().commit(changes); rv != CKR_OK) return rv;
-  {
-    std::lock_guard lock(mutex_);
-    object_records_ += objects.size();
-  }
+  if (const CK_RV rv = flash_.commit(changes); rv != CKR_OK) return rv;
   // Durable now, whatever follows. Not publishable only when the user has just logged out: the
   // handle is then one that names nothing, which is what a logout makes of it anyway.
   for (std::size_t i = 0; i < objects.size(); ++i) {
@@ -148,7 +168,7 @@ CK_RV Slot::add(Session& session, std::span<const std::shared_ptr<Object>> objec
 
 CK_RV Slot::change(Session& session, const Object& object, const Template& changes) {
   if (object.on_token && no_wait) return CKR_STRONGROOM_BUSY;
-  std::shared_lock<std::shared_mutex> gate;
+  std::shared_lock<WriteGate> gate;
   if (object.on_token) gate = std::shared_lock(write_gate_);
   std::lock_guard one(object.identity->change);
   auto& objects = Library::instance().objects;
@@ -271,8 +291,11 @@ void Slot::list(bool with_private, std::vector<std::uint64_t>* handles) {
 }
 
 std::size_t Slot::token_object_count() {
-  std::lock_guard lock(mutex_);
-  return object_records_;
+  std::size_t count = 0;
+  flash_.for_each([&](const flash::Record& record) {
+    if (record.slot == index && record.type == kObjectRecord) ++count;
+  });
+  return count;
 }
 
 void Slot::unload() {
@@ -283,6 +306,7 @@ void Slot::unload() {
     gone.merge(private_objects_);
     private_objects_.clear();
     private_loaded_ = false;
+    object_key_.reset();
   }
   for (const auto& [record, handle] : gone) Library::instance().objects.take(handle);
 }

@@ -1,6 +1,8 @@
 // libstrongroom-pkcs11.so from outside: its function lists, configuration, C_Initialize and
 // C_Finalize, forked children, and being unloaded.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -10,102 +12,10 @@
 #include <functional>
 #include <thread>
 
-#include "test/module/module.h"
+#include "test/module/module_fixture.h"
 
 namespace strongroom::test {
 namespace {
-
-namespace fs = std::filesystem;
-
-class ModuleTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "sr-module-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    scratch_ = name;
-    for (const char* each :
-         {"STRONGROOM_TOKEN_DIR", "STRONGROOM_PKCS11_CONF", "XDG_CONFIG_HOME", "XDG_DATA_HOME"}) {
-      unsetenv(each);
-    }
-    setenv("HOME", scratch_.c_str(), 1);
-    setenv("STRONGROOM_TOKEN_DIR", (scratch_ / "token").c_str(), 1);
-    library_ = load_module(module_path());
-    ASSERT_NE(library_, nullptr);
-    list_ = function_list_of(library_);
-    ASSERT_NE(list_, nullptr);
-    CK_INTERFACE_PTR found = nullptr;
-    const auto get = reinterpret_cast<CK_C_GetInterface>(dlsym(library_, "C_GetInterface"));
-    ASSERT_EQ(get(nullptr, nullptr, &found, 0), CKR_OK);
-    newest_ = static_cast<CK_FUNCTION_LIST_3_2*>(found->pFunctionList);
-  }
-
-  void TearDown() override {
-    if (list_ != nullptr) list_->C_Finalize(nullptr);  // where a test has not
-    if (library_ != nullptr) dlclose(library_);
-    fs::remove_all(scratch_);
-  }
-
-  CK_RV initialize() const { return list_->C_Initialize(nullptr); }
-  CK_RV finalize() const { return list_->C_Finalize(nullptr); }
-
-  std::size_t slot_count() const {
-    CK_ULONG count = 0;
-    return list_->C_GetSlotList(CK_TRUE, nullptr, &count) == CKR_OK ? count : 0;
-  }
-
-  std::size_t object_count() const {
-    CK_SESSION_HANDLE session = 0;
-    EXPECT_EQ(open_user_session(list_, &session), CKR_OK);
-    CK_OBJECT_HANDLE handles[64];
-    CK_ULONG count = 0;
-    EXPECT_EQ(list_->C_FindObjectsInit(session, nullptr, 0), CKR_OK);
-    EXPECT_EQ(list_->C_FindObjects(session, handles, 64, &count), CKR_OK);
-    EXPECT_EQ(list_->C_FindObjectsFinal(session), CKR_OK);
-    EXPECT_EQ(list_->C_CloseSession(session), CKR_OK);
-    return count;
-  }
-
-  void configure(const std::string& text) const {
-    fs::create_directories(scratch_ / ".config/strongroom");
-    std::ofstream(scratch_ / ".config/strongroom/pkcs11.conf") << text;
-  }
-
-  fs::path scratch_;
-  void* library_ = nullptr;
-  CK_FUNCTION_LIST* list_ = nullptr;
-  CK_FUNCTION_LIST_3_2* newest_ = nullptr;
-};
-
-// A forked child that answers true. It leaves without the parent's exit handlers.
-void expect_child(const std::function<bool()>& body) {
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) _exit(body() ? 0 : 1);
-  int status = -1;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
-  EXPECT_EQ(WEXITSTATUS(status), 0);
-}
-
-// Two processes that take turns.
-class Turn {
- public:
-  Turn() { EXPECT_EQ(pipe(ends_), 0); }
-  ~Turn() {
-    close(ends_[0]);
-    close(ends_[1]);
-  }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  bool give() const { return write(ends_[1], "!", 1) == 1; }
-  bool take() const {
-    char byte = 0;
-    return read(ends_[0], &byte, 1) == 1;
-  }
-
- private:
-  int ends_[2] = {-1, -1};
-};
 
 template <class... Arguments>
 CK_RV with_nothing(CK_RV (*function)(Arguments...)) {
@@ -332,41 +242,32 @@ TEST_F(ModuleTest, AForkedChildIsNotInitialisedAndCanInitialize) {
   expect_child([&] {
     CK_INFO info;
     CK_ULONG count = 0;
-    return list_->C_GetInfo(&info) == CKR_CRYPTOKI_NOT_INITIALIZED &&
-           list_->C_GetSlotList(CK_TRUE, nullptr, &count) == CKR_CRYPTOKI_NOT_INITIALIZED &&
-           encrypt_once(list_, session, key) == CKR_CRYPTOKI_NOT_INITIALIZED &&
-           finalize() == CKR_CRYPTOKI_NOT_INITIALIZED &&
-           // The parent has the device; one process at a time.
-           initialize() == CKR_STRONGROOM_FLASH_IN_USE &&
-           list_->C_GetInfo(&info) == CKR_CRYPTOKI_NOT_INITIALIZED;
+    if (list_->C_GetInfo(&info) != CKR_CRYPTOKI_NOT_INITIALIZED ||
+        list_->C_GetSlotList(CK_TRUE, nullptr, &count) != CKR_CRYPTOKI_NOT_INITIALIZED ||
+        encrypt_once(list_, session, key) != CKR_CRYPTOKI_NOT_INITIALIZED ||
+        finalize() != CKR_CRYPTOKI_NOT_INITIALIZED) {
+      return false;
+    }
+    // It shares the token with its parent, and is another application: it logs in for itself.
+    CK_SESSION_HANDLE own = 0;
+    CK_SESSION_INFO state;
+    return initialize() == CKR_OK && slot_count() == 1 &&
+           list_->C_OpenSession(0, CKF_SERIAL_SESSION, nullptr, nullptr, &own) == CKR_OK &&
+           list_->C_GetSessionInfo(own, &state) == CKR_OK && state.state == CKS_RO_PUBLIC_SESSION &&
+           list_->C_CloseSession(own) == CKR_OK && object_count() == 1 &&
+           open_user_session(list_, &own) == CKR_OK &&
+           make_key(list_, own, CK_TRUE, &key) == CKR_OK && finalize() == CKR_OK;
   });
   EXPECT_EQ(encrypt_once(list_, session, key), CKR_OK);
-
-  // A child has it when the parent has let go, and is another application: it logs in for itself.
-  const Turn turn;
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    CK_SESSION_HANDLE own = 0;
-    bool good = turn.take() && initialize() == CKR_OK && slot_count() == 1 &&
-                list_->C_OpenSession(0, CKF_SERIAL_SESSION, nullptr, nullptr, &own) == CKR_OK;
-    CK_SESSION_INFO info;
-    good = good && list_->C_GetSessionInfo(own, &info) == CKR_OK &&
-           info.state == CKS_RO_PUBLIC_SESSION && list_->C_CloseSession(own) == CKR_OK &&
-           object_count() == 1 && finalize() == CKR_OK;
-    _exit(good ? 0 : 1);
-  }
-  ASSERT_EQ(finalize(), CKR_OK);
-  ASSERT_TRUE(turn.give());
-  int status = -1;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-  ASSERT_EQ(initialize(), CKR_OK);
-  EXPECT_EQ(object_count(), 1u);
+  EXPECT_EQ(list_->C_CloseSession(session), CKR_OK);
+  EXPECT_EQ(object_count(), 2u);
 }
 
-TEST_F(ModuleTest, AChildThatNeverInitializesKeepsNobodyFromTheDevice) {
+TEST_F(ModuleTest, AChildThatNeverInitializesHoldsNothing) {
   ASSERT_EQ(initialize(), CKR_OK);
+  ASSERT_EQ(make_token(list_), CKR_OK);
+  CK_SESSION_HANDLE session = 0;
+  ASSERT_EQ(open_user_session(list_, &session), CKR_OK);
   const Turn ours;
   const Turn childs;
   const pid_t child = fork();
@@ -374,11 +275,34 @@ TEST_F(ModuleTest, AChildThatNeverInitializesKeepsNobodyFromTheDevice) {
   if (child == 0) _exit(ours.give() && childs.take() ? 0 : 1);
   ASSERT_TRUE(ours.take());  // it runs: fork has done there what it has to
   EXPECT_EQ(finalize(), CKR_OK);
+  for (const char* directory : {"flash", "root"}) {
+    const std::string path = scratch_ / "token" / directory / "lock";
+    const int lock = open(path.c_str(), O_RDWR | O_CLOEXEC);
+    EXPECT_EQ(flock(lock, LOCK_EX | LOCK_NB), 0) << directory;
+    close(lock);
+  }
   EXPECT_EQ(initialize(), CKR_OK);
+  EXPECT_EQ(make_token(list_), CKR_OK);  // nobody has a session
   ASSERT_TRUE(childs.give());
   int status = -1;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+TEST_F(ModuleTest, AServersDeviceIsRefusedAndExplained) {
+  ASSERT_EQ(initialize(), CKR_OK);
+  ASSERT_EQ(finalize(), CKR_OK);
+  const std::string path = scratch_ / "token/flash/lock";
+  const int lock = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(flock(lock, LOCK_EX | LOCK_NB), 0);
+  setenv("STRONGROOM_PKCS11_VERBOSE", "1", 1);
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(initialize(), CKR_STRONGROOM_FLASH_IN_USE);
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("a server has this token open"),
+            std::string::npos);
+  unsetenv("STRONGROOM_PKCS11_VERBOSE");
+  close(lock);
+  EXPECT_EQ(initialize(), CKR_OK);
 }
 
 TEST_F(ModuleTest, ParentAndChildDrawDifferentNumbers) {
