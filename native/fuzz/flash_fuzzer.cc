@@ -24,7 +24,7 @@ constexpr char kRoot[] = "/root";
 constexpr std::size_t kCommitsMax = 12;
 constexpr std::size_t kChangesMax = 8;
 constexpr std::size_t kValueMax = 300;
-constexpr Options kOptions{.compaction_threshold_bytes = 600};
+constexpr Options kOptions{.compaction_threshold_bytes = 600, .room_bytes = 64};
 
 using Image = std::map<std::string, Value>;
 

@@ -163,6 +163,40 @@ TEST_F(FlashTest, CompactionDropsErasedRecordsFromTheDisk) {
   EXPECT_FALSE(disk_.exists("/flash/journal-1"));
 }
 
+TEST_F(FlashTest, ManySmallBatchesBecomeFewLargeOnes) {
+  RecordId id = 1;
+  {
+    const auto opened = open_on(disk_, true, {.compaction_threshold_batches = 20, .room_bytes = 0});
+    for (; id <= 21; ++id) ASSERT_EQ(put(*opened.flash, id, {1}), CKR_OK);
+    EXPECT_FALSE(disk_.exists("/flash/journal-1"));
+    EXPECT_TRUE(disk_.exists("/flash/journal-2"));
+    // One for all, and twenty more.
+    for (; id <= 40; ++id) ASSERT_EQ(put(*opened.flash, id, {1}), CKR_OK);
+  }
+  const auto opened = open_on(disk_, true, {.compaction_threshold_batches = 20, .room_bytes = 0});
+  EXPECT_TRUE(disk_.exists("/flash/journal-2"));
+  ASSERT_EQ(put(*opened.flash, id, {1}), CKR_OK);
+  EXPECT_TRUE(disk_.exists("/flash/journal-3"));
+  EXPECT_EQ(contents(*opened.flash).size(), 41u);
+}
+
+TEST_F(FlashTest, CommitsInsideTheRoomLengthenNothing) {
+  const auto opened = open_on(disk_, true, {.room_bytes = 4000});
+  ASSERT_EQ(put(*opened.flash, 1, {1}), CKR_OK);
+  const std::size_t length = disk_.read("/flash/journal-1").size();
+  EXPECT_GE(length, opened.flash->size_bytes() + 4000);
+  for (RecordId id = 2; id < 20; ++id) ASSERT_EQ(put(*opened.flash, id, {1}), CKR_OK);
+  EXPECT_EQ(disk_.read("/flash/journal-1").size(), length);
+  ASSERT_EQ(put(*opened.flash, 20, Value(4000, 1)), CKR_OK);
+  EXPECT_GT(disk_.read("/flash/journal-1").size(), length);
+  // A disk that has room for the batch and for no more.
+  ASSERT_EQ(put(*opened.flash, 21, Value(4000, 1)), CKR_OK);
+  disk_.fail_next_write(ENOSPC);
+  ASSERT_EQ(put(*opened.flash, 22, Value(4000, 1)), CKR_OK);
+  EXPECT_EQ(disk_.read("/flash/journal-1").size(), opened.flash->size_bytes());
+  EXPECT_EQ(contents(*opened.flash).size(), 22u);
+}
+
 TEST_F(FlashTest, LivesInMemory) {
   const auto files = memory_file_system();
   std::unique_ptr<Flash> flash;

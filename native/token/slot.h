@@ -69,11 +69,7 @@ class Slot {
   void unload();  // the device closes: forget every object
 
  private:
-  struct SealedRecord {
-    flash::RecordId id;
-    std::vector<std::uint8_t> value;
-  };
-  std::vector<SealedRecord> sealed_records();  // the private objects in flash
+  bool is_sealed(const flash::Record& record) const;  // a private object of this slot
   RecordPlace record_place(flash::RecordId record) const;
   CK_RV encode(Session& session, const Object& object, Secret* open,
                std::vector<std::uint8_t>* sealed);

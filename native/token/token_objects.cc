@@ -86,16 +86,9 @@ std::shared_ptr<const Object> Slot::find_record(flash::RecordId record) {
   return nullptr;
 }
 
-// Copies, so that nothing is opened while flash's index is locked.
-std::vector<Slot::SealedRecord> Slot::sealed_records() {
-  std::vector<SealedRecord> records;
-  flash_.for_each([&](const flash::Record& record) {
-    if (record.slot == index && record.type == kObjectRecord &&
-        object_record_kind(record.value) == ObjectRecordKind::kPrivate) {
-      records.push_back({record.id, {record.value.begin(), record.value.end()}});
-    }
-  });
-  return records;
+bool Slot::is_sealed(const flash::Record& record) const {
+  return record.slot == index && record.type == kObjectRecord &&
+         object_record_kind(record.value) == ObjectRecordKind::kPrivate;
 }
 
 CK_RV Slot::load_private(const std::shared_ptr<algorithms::Key>& object_key) {
@@ -105,16 +98,18 @@ CK_RV Slot::load_private(const std::shared_ptr<algorithms::Key>& object_key) {
     private_loaded_ = true;
     object_key_ = object_key;
   }
-  for (const SealedRecord& record : sealed_records()) {
+  CK_RV rv = CKR_OK;
+  flash_.for_each([&](const flash::Record& record) {
+    if (rv != CKR_OK || !is_sealed(record)) return;
     std::shared_ptr<Object> object;
-    const CK_RV rv =
-        open_private_object(record.value, *object_key, record_place(record.id), &object);
-    if (rv == CKR_DEVICE_ERROR)
-      continue;  // damaged: stays in flash, is not shown, hides nothing else
-    if (rv != CKR_OK) return rv;
-    if (!publish(record.id, object)) return CKR_DEVICE_MEMORY;
-  }
-  return CKR_OK;
+    rv = open_private_object(record.value, *object_key, record_place(record.id), &object);
+    if (rv == CKR_DEVICE_ERROR) {
+      rv = CKR_OK;  // damaged: stays in flash, is not shown, hides nothing else
+    } else if (rv == CKR_OK && !publish(record.id, object)) {
+      rv = CKR_DEVICE_MEMORY;
+    }
+  });
+  return rv;
 }
 
 // The record's bytes: `open` for a public object (key bytes in the clear stay in the arena),
@@ -244,18 +239,19 @@ CK_RV Slot::mark_trusted(Session& session, Bytes unique_id) {
   std::unique_lock gate(write_gate_);
   if (session.closed.load(std::memory_order_acquire)) return CKR_SESSION_HANDLE_INVALID;
   std::shared_ptr<Object> found;
-  for (const SealedRecord& record : sealed_records()) {
+  CK_RV opened = CKR_OK;
+  flash_.for_each([&](const flash::Record& each) {
+    if (found || opened != CKR_OK || !is_sealed(each)) return;
     std::shared_ptr<Object> object;
-    const CK_RV rv =
-        open_private_object(record.value, *object_key, record_place(record.id), &object);
-    if (rv == CKR_DEVICE_ERROR) continue;
-    if (rv != CKR_OK) return rv;
+    opened = open_private_object(each.value, *object_key, record_place(each.id), &object);
+    if (opened == CKR_DEVICE_ERROR) opened = CKR_OK;
+    if (opened != CKR_OK || !object) return;
     const Attribute* its_id = object->attributes.find(CKA_UNIQUE_ID);
-    if (!its_id || !equal(its_id->bytes(), unique_id)) continue;
-    object->identity->record = record.id;
+    if (!its_id || !equal(its_id->bytes(), unique_id)) return;
+    object->identity->record = each.id;
     found = std::move(object);
-    break;
-  }
+  });
+  if (opened != CKR_OK) return opened;
   if (!found) return CKR_OBJECT_HANDLE_INVALID;
   if (!may_be_trusted(*found)) return CKR_KEY_FUNCTION_NOT_PERMITTED;
 

@@ -1,14 +1,11 @@
 /**
  * pkcs11js inside Node, whose own OpenSSL is another one: synchronous and asynchronous calls, in many short lives.
  */
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { withLock } from '../../scripts/lock.mjs';
-import { runNodeGyp } from '../../scripts/node-gyp.mjs';
-import { requireHeaders, targetNode } from '../../scripts/node-headers.mjs';
 import { root } from '../support/files.ts';
 import { Client, describeClient, modulePath, userPin } from '../support/pkcs11-module.ts';
+import { buildPkcs11js } from '../support/pkcs11js.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 
 describeClient('pkcs11js', [['/usr/bin/pkcs11-tool', 'opensc']], () => {
@@ -17,13 +14,7 @@ describeClient('pkcs11js', [['/usr/bin/pkcs11-tool', 'opensc']], () => {
   const live = (mode: string) => client.fail(process.execPath, program, modulePath, userPin, mode);
 
   beforeAll(async () => {
-    // Install scripts of packages are not run; this one is only wanted here.
-    const directory = dirname(createRequire(import.meta.url).resolve('pkcs11js'));
-    const node = targetNode();
-    const built = await withLock(`${directory}.lock`, () =>
-      runNodeGyp(directory, node, requireHeaders(node)),
-    );
-    expect(built).toBe(true);
+    expect(await buildPkcs11js()).toBe(true);
     await client.makeToken();
   });
 

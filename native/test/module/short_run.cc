@@ -6,10 +6,10 @@
 //   login    logs in, works, logs out, C_Finalize, dlclose
 //   tidy     works, C_Finalize, dlclose
 //   abrupt   returns from main with the session open
-//   hold     says that it has the token, and keeps it until its standard input ends
 //   threads  exits while four threads are inside
-//   forks    a child, forked while four threads are inside, says CKR_CRYPTOKI_NOT_INITIALIZED and
-//   exits
+//   forks    a child, forked while four threads are inside, says CKR_CRYPTOKI_NOT_INITIALIZED,
+//   shares
+//            the token, works and exits
 #include <sys/wait.h>
 
 #include <atomic>
@@ -51,14 +51,8 @@ CK_RV child_works(CK_FUNCTION_LIST* list) {
   CK_SESSION_HANDLE session = 0;
   CK_OBJECT_HANDLE key = 0;
   if (list->C_GetInfo(&info) != CKR_CRYPTOKI_NOT_INITIALIZED) return CKR_GENERAL_ERROR;
-  const std::string own = std::string(std::getenv("STRONGROOM_TOKEN_DIR")) + "-of-children";
-  setenv("STRONGROOM_TOKEN_DIR", own.c_str(), 1);
   CK_RV rv = list->C_Initialize(nullptr);
   if (rv == CKR_OK) rv = list->C_OpenSession(0, CKF_SERIAL_SESSION, nullptr, nullptr, &session);
-  if (rv == CKR_TOKEN_NOT_RECOGNIZED) {  // the first child's
-    rv = make_token(list);
-    if (rv == CKR_OK) rv = list->C_OpenSession(0, CKF_SERIAL_SESSION, nullptr, nullptr, &session);
-  }
   if (rv == CKR_OK) rv = make_key(list, session, CK_FALSE, &key);
   if (rv == CKR_OK) rv = encrypt_once(list, session, key);
   return rv == CKR_OK ? list->C_Finalize(nullptr) : rv;
@@ -100,11 +94,6 @@ int main(int argc, char** argv) {
   if (const CK_RV rv = encrypt_once(list, session, key); rv != CKR_OK)
     return failed("C_Encrypt", rv);
   if (mode == "abrupt") return EXIT_SUCCESS;
-  if (mode == "hold") {
-    static_cast<void>(std::puts("held"));
-    static_cast<void>(std::fflush(stdout));
-    while (std::getchar() != EOF) continue;
-  }
   if (mode == "threads") {
     start_threads(list);
     std::exit(EXIT_SUCCESS);

@@ -140,7 +140,7 @@ class JournaledFlash final : public Flash {
   IdBlock more_ids(Anchor* next);
 
   void compact_if_due();
-  bool compaction_due(std::uint64_t* garbage);
+  bool compaction_due();
   CK_RV compact();
   CK_RV write_generation(const std::string& path, std::unique_ptr<Journal>* out);
 
@@ -160,10 +160,9 @@ class JournaledFlash final : public Flash {
   std::unique_ptr<SharedState> others_;  // null: there are none
 
   // The leader's alone: whoever set leading_.
-  Anchor anchor_;  // the durable one
-  std::uint64_t compaction_floor_bytes_ =
-      0;                               // after a failed compaction: so much garbage before the next
-  std::atomic<bool> refusing_{false};  // what is on disk is unknown until opened again
+  Anchor anchor_;                       // the durable one
+  std::uint64_t compaction_floor_ = 0;  // after a failed one: bytes of journal before the next
+  std::atomic<bool> refusing_{false};   // what is on disk is unknown until opened again
 
   std::mutex mutex_;  // guards the queue; never held while anything waits for a disk
   std::condition_variable turn_;
@@ -713,20 +712,22 @@ bool JournaledFlash::handed_out(RecordId id) {
 
 // --- compaction ---
 
-bool JournaledFlash::compaction_due(std::uint64_t* garbage) {
+bool JournaledFlash::compaction_due() {
   const std::lock_guard guard(state_mutex_);
   const std::uint64_t content = index_.content_bytes();
   const std::uint64_t used = journal_->head().length - kJournalHeaderBytes;
-  *garbage = used - std::min(used, content);
-  return *garbage >
-         std::max({content, options_.compaction_threshold_bytes, compaction_floor_bytes_});
+  const std::uint64_t garbage = used - std::min(used, content);
+  const bool too_long = garbage > std::max(content, options_.compaction_threshold_bytes);
+  const bool too_many =
+      journal_->batches() >
+      std::max<std::uint64_t>(index_.size() / 4, options_.compaction_threshold_batches);
+  return (too_long || too_many) && used > compaction_floor_;
 }
 
 void JournaledFlash::compact_if_due() {
-  std::uint64_t garbage = 0;
-  if (!compaction_due(&garbage) || begin_turn(LockMode::kExclusive) != CKR_OK) return;
+  if (!compaction_due() || begin_turn(LockMode::kExclusive) != CKR_OK) return;
   // Another process may have compacted before its turn ended.
-  if (compaction_due(&garbage)) {
+  if (compaction_due()) {
     // The commits that led here are durable and answered: a failure is nobody's, and tried again
     // later.
     CK_RV rv = CKR_HOST_MEMORY;
@@ -734,7 +735,7 @@ void JournaledFlash::compact_if_due() {
       rv = compact();
     } catch (const std::bad_alloc&) {
     }
-    compaction_floor_bytes_ = rv == CKR_OK ? 0 : 2 * garbage;
+    compaction_floor_ = rv == CKR_OK ? 0 : 2 * journal_->head().length;
   }
   end_turn(LockMode::kExclusive);
 }

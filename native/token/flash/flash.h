@@ -86,6 +86,9 @@ enum class PinRole : std::uint8_t { kSo = 0, kUser = 1 };
 struct Options {
   // Compaction waits until the journal holds so much garbage, and more garbage than content. Bytes.
   std::uint64_t compaction_threshold_bytes = 64u << 10;
+  // It comes as well when there are more batches than this, and than a quarter of the records: each
+  // takes as long to open as many records in one.
+  std::uint64_t compaction_threshold_batches = 1024;
   // Zeros written ahead of the journal's end: a commit inside them changes no length, and its sync
   // is several times faster. Bytes.
   std::size_t room_bytes = 256u << 10;

@@ -77,6 +77,11 @@ void Index::replace(Index& other,
   std::swap(content_bytes_, other.content_bytes_);
 }
 
+std::size_t Index::size() const {
+  const std::lock_guard guard(mutex_);
+  return records_.size();
+}
+
 std::uint64_t Index::content_bytes() const {
   const std::lock_guard guard(mutex_);
   return content_bytes_;

@@ -27,6 +27,7 @@ class Index {
   // What a journal with these records and nothing else would hold, without header and frames.
   // Bytes.
   std::uint64_t content_bytes() const;
+  std::size_t size() const;
 
  private:
   // Values are ordinary memory: what is private in them was sealed by the layer above. Wiped all

@@ -149,6 +149,7 @@ CK_RV Journal::create(FileSystem& file_system, const std::string& path, algorith
   auto file = file_system.open(path, true, true);
   if (file == nullptr || !file->write_at(0, header)) return file_failure();
   std::unique_ptr<Journal> journal(new Journal(std::move(file), std::move(key), room));
+  journal->base_sequence_ = sequence;
   journal->head_ = {generation, sequence, {}, kJournalHeaderBytes};
   std::copy_n(header.data() + kHeaderMacAt, sizeof(Chain), journal->head_.chain.begin());
   *out = std::move(journal);
@@ -380,8 +381,8 @@ CK_RV Journal::open(FileSystem& file_system, const std::string& path, algorithms
   if (rv != CKR_OK) return rv;
 
   std::unique_ptr<Journal> journal(new Journal(std::move(file), std::move(key), room));
-  journal->head_ = {
-      committed.generation, load_u64(header.data() + kBaseSequenceAt), {}, kJournalHeaderBytes};
+  journal->base_sequence_ = load_u64(header.data() + kBaseSequenceAt);
+  journal->head_ = {committed.generation, journal->base_sequence_, {}, kJournalHeaderBytes};
   std::copy_n(header.data() + kHeaderMacAt, sizeof(Chain), journal->head_.chain.begin());
   *out = std::move(journal);
   return CKR_OK;

@@ -71,6 +71,7 @@ class Journal {
   CK_RV sync(const char* site);
 
   const Head& head() const { return head_; }
+  std::uint64_t batches() const { return head_.sequence - base_sequence_; }
   bool broken() const { return broken_; }
 
  private:
@@ -87,6 +88,7 @@ class Journal {
   std::unique_ptr<File> file_;
   std::shared_ptr<algorithms::Key> key_;
   const std::size_t room_;
+  std::uint64_t base_sequence_ = 0;
   Head head_;
   bool broken_ = false;
 };
