@@ -51,7 +51,7 @@ struct SR_DEVICE_CONFIG {
   // it is next used, or when sessions of the device are next opened or counted.
   CK_ULONG ulSessionIdleSeconds;
   SR_MONOTONIC_CLOCK pMonotonicMs;  // only for the idle limit, and then not null
-  CK_BBOOL bShared;            // other processes may have it open as well, if they share it too
+  CK_BBOOL bShared;  // other processes may have it open as well, if they share it too
 };
 
 struct SR_MEMORY_RANGE {

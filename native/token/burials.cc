@@ -77,8 +77,7 @@ CK_RV Slot::bury(Session& session, std::span<const BurialDigest> digests) {
   std::erase_if(fresh, [&](const BurialDigest& digest) { return burials_.contains(digest); });
   if (fresh.empty()) return CKR_OK;
   const std::vector<std::uint8_t> record = encode_burials(fresh);
-  if (const CK_RV rv = commit(flash_.next_id(), kBurialRecord, record, false);
-      rv != CKR_OK) {
+  if (const CK_RV rv = commit(flash_.next_id(), kBurialRecord, record, false); rv != CKR_OK) {
     return rv;
   }
   burials_.insert(fresh);
