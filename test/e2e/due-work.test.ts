@@ -244,7 +244,7 @@ describe('a key whose date has come', () => {
     writeFileSync(join(dataDirectory, 'clock.json'), `{"format":1,"offsetMs":${30 * dayMs}}`);
     let rounds = 0;
     let deleted = 0;
-    for (; rounds < 6 && deleted < count; rounds += 1) {
+    for (; rounds < 4 && deleted < count; rounds += 1) {
       const server = await startServer({ dataDirectory, flags: ['--threads', '2'] });
       await sleep(5 * (rounds + 1));
       await server.kill();
@@ -257,7 +257,7 @@ describe('a key whose date has come', () => {
     const ids = events(dataDirectory, 'DeleteKey').map((event) => event.serviceEventDetails.keyId);
     expect(ids.toSorted()).toEqual(keyIds.toSorted());
     process.stdout.write(`killed ${rounds} times while ${count} keys were deleted\n`);
-  });
+  }, 120_000);
 });
 
 describe('the domain clock', () => {
