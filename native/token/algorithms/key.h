@@ -31,8 +31,8 @@ enum class Keyed : unsigned char {
   kCount
 };
 
-// new_context: a context for the key, padding off. Null: out of memory, or the cipher takes no key
-// of this length.
+// new_context: a context for the key that gives out every whole block. Null: out of memory, or the
+// cipher takes no key of this length.
 EVP_CIPHER_CTX* new_context(Keyed which, Bytes key);
 
 // What one thread keeps of one key. Freeing cleanses schedules and MAC states (OpenSSL's promise).
