@@ -80,6 +80,17 @@ export function clockCommand(clock: MovableClock): AdminCommand {
   };
 }
 
+/** `back-up`: `{"file":…}`, an absolute path where nothing is yet. Answers when it is complete. */
+export function backUpCommand(backUp: (file: string) => Promise<unknown>): AdminCommand {
+  return {
+    name: 'back-up',
+    run({ file, ...others }) {
+      refuseArguments(others);
+      return backUp(text(file, 'file'));
+    },
+  };
+}
+
 /** The ceremonies of domain keys. Regions undefined: all that are served. */
 export interface DomainKeyCeremonies {
   status(regions: readonly string[] | undefined): Promise<unknown>;

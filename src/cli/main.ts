@@ -128,6 +128,23 @@ const COMMANDS: Commands = {
   clock: { summary: 'show and move the clock of key life', commands: CLOCK },
   keys: { summary: 'list, show, make and name KMS keys', commands: KEYS },
   hsm: { summary: 'tokens of PKCS#11 programs: make, look into and change them', commands: HSM },
+  backup: {
+    summary: 'back up a running service, sealed for its recovery secret',
+    load: async () => (await import('./backup.ts')).backupCommand,
+  },
+  restore: {
+    summary: 'make a data directory from a back-up',
+    load: async () => (await import('./backup.ts')).restoreCommand,
+  },
+  recovery: {
+    summary: 'the secret that opens back-ups',
+    commands: {
+      create: {
+        summary: 'make it, and hand it over once',
+        load: async () => (await import('./backup.ts')).recoveryCreateCommand,
+      },
+    },
+  },
   credentials: {
     summary: 'print the access key of a data directory: a secret',
     load: async () => (await import('./credentials.ts')).credentials,

@@ -203,6 +203,11 @@ export class SqliteEngine implements Engine {
     }
   }
 
+  /** Writes what the log is owed and makes it durable. @throws AuditUnavailableError */
+  settle(): void {
+    this.#syncLog();
+  }
+
   #syncLog(): void {
     clearTimeout(this.#syncTimer);
     this.#syncTimer = undefined;

@@ -40,6 +40,12 @@ export interface StoreWriter extends StoreOwner {
   readonly directoryId: string;
   /** What was mended at this start. */
   readonly recovery: AuditRecovery;
+  /**
+   * Runs `work` while nothing is written: store and audit log stand as they are at one moment. Whatever comes in waits, so
+   * it has to be short.
+   * @throws AuditUnavailableError when the log cannot be made durable; what `work` throws
+   */
+  hold<T>(work: (auditLength: number) => T): Promise<T>;
   /** Resolves when the thread has ended, with the error unless close() ended it. */
   readonly ended: Promise<Error | undefined>;
 }
@@ -104,6 +110,30 @@ class WriterHandle implements StoreWriter {
     const { port1, port2 } = new MessageChannel();
     this.#post({ kind: 'connect', port: port2 }, [port2]);
     return { port: port1, sequence: this.#sequence, database: this.#database };
+  }
+
+  async hold<T>(work: (auditLength: number) => T): Promise<T> {
+    if (this.#closing !== undefined) throw new StoreUnavailableError('the store is closed');
+    const flag = new SharedArrayBuffer(4);
+    const released = new Int32Array(flag);
+    try {
+      const auditLength = await new Promise<number | undefined>((resolve, reject) => {
+        const listen = (message: FromWriter): void => {
+          if (message.kind !== 'held') return;
+          this.#worker.off('message', listen);
+          resolve(message.auditLength);
+        };
+        this.#worker.on('message', listen);
+        void this.ended.then(() => reject(new StoreUnavailableError('the store is closed')));
+        this.#post({ kind: 'hold', flag });
+      });
+      if (auditLength === undefined)
+        throw new AuditUnavailableError('the audit log cannot be made durable');
+      return work(auditLength);
+    } finally {
+      Atomics.store(released, 0, 1);
+      Atomics.notify(released, 0);
+    }
   }
 
   /** @throws AuditUnavailableError when the last audit records could not be made durable. */

@@ -31,6 +31,8 @@ export interface WriterData extends EngineOptions {
 
 export type ToWriter =
   | { readonly kind: 'connect'; readonly port: MessagePort }
+  /** Stand still until the flag is no longer 0, or for holdMaxMs. */
+  | { readonly kind: 'hold'; readonly flag: SharedArrayBuffer }
   | { readonly kind: 'close' };
 
 export type FromWriter =
@@ -40,6 +42,8 @@ export type FromWriter =
       readonly sequence: SharedArrayBuffer;
       readonly recovery: AuditRecovery;
     }
+  /** Nothing is written from now on. Bytes of the audit log; undefined: it could not be made durable. */
+  | { readonly kind: 'held'; readonly auditLength: number | undefined }
   | { readonly kind: 'refused'; readonly error: WireError & { readonly code?: string } }
   | { readonly kind: 'closed'; readonly error?: WireError };
 
@@ -116,12 +120,34 @@ function recover(data: WriterData, database: DatabaseSync, durable: number): Aud
   }
 }
 
+/** Longest time that a holder may take, ms: requests wait meanwhile. */
+const holdMaxMs = 10_000;
+
+/** Says where log and store stand, and does nothing more until told: what comes in waits in its port. */
+function hold(
+  engine: SqliteEngine,
+  audit: string,
+  flag: SharedArrayBuffer,
+  send: (message: FromWriter) => void,
+): void {
+  let auditLength: number | undefined;
+  try {
+    engine.settle();
+    auditLength = lengthOf(audit);
+  } catch {
+    // Whoever holds is told so.
+  }
+  send({ kind: 'held', auditLength });
+  Atomics.wait(new Int32Array(flag), 0, 0, holdMaxMs);
+}
+
 function main(): void {
   const parent = parentPort as MessagePort;
   const send = (message: FromWriter): void => parent.postMessage(message);
+  const data = workerData as WriterData;
   let opened: ReturnType<typeof open>;
   try {
-    opened = open(workerData as WriterData);
+    opened = open(data);
   } catch (error) {
     const code = error instanceof DataDirectoryError ? { code: error.code } : {};
     send({ kind: 'refused', error: { ...encodeError(error), ...code } });
@@ -132,6 +158,10 @@ function main(): void {
   parent.on('message', (message: ToWriter) => {
     if (message.kind === 'connect') {
       server.serve(message.port);
+      return;
+    }
+    if (message.kind === 'hold') {
+      hold(engine, data.audit, message.flag, send);
       return;
     }
     let error: WireError | undefined;

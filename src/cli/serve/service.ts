@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { AdminPlane, AdminServer } from '../../admin/admin-server.ts';
 import {
+  backUpCommand,
   clockCommand,
   domainCommand,
   metricsCommand,
@@ -14,6 +15,7 @@ import type { Device } from '../../hsm/index.ts';
 import { probeBind } from '../../http/bind.ts';
 import { deviceMemory } from '../../link/in-process.ts';
 import { mergeMetrics } from '../../metrics/service-metrics.ts';
+import { backUp } from '../../server/backup/back-up.ts';
 import { dataDirectory } from '../../server/data-directory.ts';
 import { DomainCare } from '../../server/domain-care.ts';
 import { ClockControl, openDomainClock } from '../../server/domain-clock.ts';
@@ -26,6 +28,7 @@ import {
 } from '../../server/foundation.ts';
 import { openRegions } from '../../server/kms.ts';
 import { endpointHost } from '../../server/tls/names.ts';
+import { onlySlot } from '../../server/token.ts';
 import { errorText } from '../../values/unknown.ts';
 import { withProgress } from '../progress.ts';
 import { announce } from './announce.ts';
@@ -165,12 +168,14 @@ async function assemble(options: ServeOptions, parts: AsyncDisposableStack) {
       dueWork: dueWork.status(),
     };
   };
+  const { serialNumber: deviceId } = await (await onlySlot(device)).tokenInfo();
   const admin = new AdminPlane([
     statusCommand(status),
     metricsCommand(async () => mergeMetrics(await http.metrics())),
     stopCommand(requestStop),
     clockCommand(clock),
     domainCommand(domainCare),
+    ...(data === undefined ? [] : [backUpCommand((file) => backUp({ ...data, deviceId, file }))]),
   ]);
   if (data !== undefined) parts.use(await AdminServer.listen({ lock: data.lock, plane: admin }));
   announce(foundation, options, tls?.authority, about.endpoint);
