@@ -85,6 +85,8 @@ CK_RV Slot::bury(Session& session, std::span<const BurialDigest> digests) {
 }
 
 CK_RV Slot::refuse_buried(const Object& wrapping, Bytes additional_data) {
+  // Another process may just have buried it; a thread that must not wait has not followed.
+  if (no_wait && flash_.behind(index)) return CKR_STRONGROOM_BUSY;
   if (burials_.empty()) return CKR_OK;
   BurialDigest digest;
   if (const CK_RV rv = burial_digest(wrapping, additional_data, &digest); rv != CKR_OK) return rv;

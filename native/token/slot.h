@@ -61,7 +61,7 @@ class Slot {
   CK_RV mark_trusted(Session& session, Bytes unique_id);
   // In one commit; what is buried already is not written again.
   CK_RV bury(Session& session, std::span<const BurialDigest> digests);
-  // CKR_WRAPPED_KEY_INVALID: what this key wrapped with these data was buried.
+  // CKR_WRAPPED_KEY_INVALID: what this key wrapped with these data was buried. CKR_STRONGROOM_BUSY.
   CK_RV refuse_buried(const Object& wrapping, Bytes additional_data);
   void list(bool with_private, std::vector<std::uint64_t>* handles);
   std::size_t token_object_count();
