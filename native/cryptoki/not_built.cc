@@ -19,11 +19,6 @@ CK_RV not_parallel(CK_SESSION_HANDLE hSession) {
 CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE hSession) { return not_parallel(hSession); }
 CK_RV C_CancelFunction(CK_SESSION_HANDLE hSession) { return not_parallel(hSession); }
 
-CK_RV C_CopyObject(CK_SESSION_HANDLE, CK_OBJECT_HANDLE, CK_ATTRIBUTE_PTR, CK_ULONG,
-                   CK_OBJECT_HANDLE_PTR) {
-  return not_supported();
-}
-CK_RV C_GetObjectSize(CK_SESSION_HANDLE, CK_OBJECT_HANDLE, CK_ULONG_PTR) { return not_supported(); }
 CK_RV C_SignRecoverInit(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE) {
   return not_supported();
 }

@@ -12,6 +12,19 @@ CK_RV C_CreateObject(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, CK_
   });
 }
 
+CK_RV C_CopyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE_PTR pTemplate,
+                   CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phNewObject) {
+  return in_session(hSession, [&](token::Session& session) {
+    return operations::copy_object(session, hObject, pTemplate, ulCount, phNewObject);
+  });
+}
+
+CK_RV C_GetObjectSize(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ULONG_PTR pulSize) {
+  return in_session(hSession, [&](token::Session& session) {
+    return operations::get_object_size(session, hObject, pulSize);
+  });
+}
+
 CK_RV C_DestroyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject) {
   return in_session(hSession, [&](token::Session& session) {
     return operations::destroy_object(session, hObject);

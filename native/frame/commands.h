@@ -97,6 +97,8 @@ inline constexpr Row kRows[] = {
   {42, "ReEncrypt", true, true, false, 7, {FieldType::kMechanism, FieldType::kObject, FieldType::kBytes, FieldType::kData, FieldType::kMechanism, FieldType::kObject, FieldType::kBytes}, 1, {FieldType::kData}},
   {43, "BuryWrapped", true, false, false, 3, {FieldType::kObjects, FieldType::kU32s, FieldType::kBytes}, 0, {}},
   {44, "RewrapKey", true, true, false, 6, {FieldType::kMechanism, FieldType::kObject, FieldType::kData, FieldType::kBytes, FieldType::kMechanism, FieldType::kObject}, 1, {FieldType::kData}},
+  {45, "CopyObject", true, true, false, 2, {FieldType::kObject, FieldType::kTemplate}, 1, {FieldType::kObject}},
+  {46, "GetObjectSize", true, true, false, 1, {FieldType::kObject}, 1, {FieldType::kU64}},
 };
 
 // X(number, Name, handler): every command; kRows[number - 1] is its row.
@@ -144,7 +146,9 @@ inline constexpr Row kRows[] = {
   X(41, SealKeyPair, seal_key_pair) \
   X(42, ReEncrypt, re_encrypt) \
   X(43, BuryWrapped, bury_wrapped) \
-  X(44, RewrapKey, rewrap_key)
+  X(44, RewrapKey, rewrap_key) \
+  X(45, CopyObject, copy_object) \
+  X(46, GetObjectSize, get_object_size)
 
 // X(mechanism, bytes): mechanisms whose parameter is that many bytes without a pointer.
 #define SR_FOR_EACH_OPAQUE_MECHANISM(X) \

@@ -265,6 +265,15 @@ export const commands = {
     response: { output: 'data' },
     ckr: [...key, 'CKR_WRAPPED_KEY_INVALID', 'CKR_WRAPPED_KEY_LEN_RANGE', 'CKR_UNWRAPPING_KEY_HANDLE_INVALID', 'CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT', 'CKR_WRAPPING_KEY_HANDLE_INVALID', 'CKR_WRAPPING_KEY_TYPE_INCONSISTENT'],
   },
+  CopyObject: {
+    number: 45, clause: 'C_CopyObject', session: true, sync: true, request: { source: 'object', template: 'template' },
+    response: { object: 'object' }, ckr: [...template, 'CKR_OBJECT_HANDLE_INVALID', 'CKR_ACTION_PROHIBITED'],
+  },
+  /** Bytes of attributes and value, as the module counts them. */
+  GetObjectSize: {
+    number: 46, clause: 'C_GetObjectSize', session: true, sync: true, request: { object: 'object' }, response: { bytes: 'u64' },
+    ckr: ['CKR_OBJECT_HANDLE_INVALID', 'CKR_INFORMATION_SENSITIVE'],
+  },
 };
 
 const pss = { single: { hash: 'u32', mgf: 'u32', saltLength: 'u32' } };

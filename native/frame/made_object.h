@@ -8,8 +8,8 @@ namespace strongroom::frame {
 
 class MadeObject {
  public:
-  // may_inherit: attributes may come from an unwrap template, so the module has the last word on
-  // CKA_TOKEN.
+  // may_inherit: attributes may come from an unwrap template or a copy's source, so the module
+  // has the last word on CKA_TOKEN.
   MadeObject(Call& call, const Template& attributes, bool may_inherit) : call_(call) {
     token_object_ = is_token_object(attributes);
     ask_ = attributes.find(CKA_TOKEN) == nullptr && may_inherit;

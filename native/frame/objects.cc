@@ -99,6 +99,31 @@ CK_RV create_object(Call& call) {
   });
 }
 
+CK_RV copy_object(Call& call) {
+  const std::uint64_t source_handle = call.in.u64();
+  Template attributes;
+  attributes.read(call.in);
+  if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;
+  CK_OBJECT_HANDLE source;
+  if (!call.application.object(source_handle, &source)) return CKR_OBJECT_HANDLE_INVALID;
+  MadeObject made(call, attributes, true);
+  return made.make([&](CK_OBJECT_HANDLE* object) {
+    return invoke(call.list().C_CopyObject, call.native(), source, attributes.data(),
+                  attributes.count(), object);
+  });
+}
+
+CK_RV get_object_size(Call& call) {
+  const std::uint64_t handle = call.in.u64();
+  if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;
+  CK_OBJECT_HANDLE object;
+  if (!call.application.object(handle, &object)) return CKR_OBJECT_HANDLE_INVALID;
+  CK_ULONG bytes = 0;
+  const CK_RV rv = invoke(call.list().C_GetObjectSize, call.native(), object, &bytes);
+  if (rv == CKR_OK) call.out.u64(bytes);
+  return rv;
+}
+
 CK_RV destroy_object(Call& call) {
   const std::uint64_t handle = call.in.u64();
   if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;

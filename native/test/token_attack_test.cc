@@ -449,10 +449,47 @@ TEST_F(TokenAttackTest, ABackingKeyDoesOnlyItsOneMechanism) {
   ByteString out;
   EXPECT_CKR(CKR_KEY_TYPE_INCONSISTENT,
              encrypt(session, backing_key, ByteString(12, 0), {}, {}, &out));
-  EXPECT_CKR(CKR_FUNCTION_NOT_SUPPORTED, c().C_CopyObject(session, backing_key, nullptr, 0, &key));
   CK_MECHANISM sha256{CKM_SHA256, nullptr, 0};
   ASSERT_CKR(CKR_OK, c().C_DigestInit(session, &sha256));
   EXPECT_CKR(CKR_KEY_INDIGESTIBLE, c().C_DigestKey(session, backing_key));
+}
+
+TEST_F(TokenAttackTest, ACopyGainsNothing) {
+  const auto copy = [&](CK_OBJECT_HANDLE source, Attributes& changes, CK_OBJECT_HANDLE* out) {
+    return c().C_CopyObject(session, source, changes.data(), changes.count(), out);
+  };
+  CK_OBJECT_HANDLE key = 0;
+  for (const CK_ATTRIBUTE_TYPE use : kUses) {
+    Attributes more;
+    more.flag(use, true);
+    EXPECT_CKR(CKR_ATTRIBUTE_READ_ONLY, copy(backing_key, more, &key));
+  }
+  for (const CK_ATTRIBUTE_TYPE guard : {CKA_SENSITIVE, CKA_WRAP_WITH_TRUSTED}) {
+    Attributes less;
+    less.flag(guard, false);
+    EXPECT_CKR(CKR_ATTRIBUTE_READ_ONLY, copy(backing_key, less, &key));
+  }
+  Attributes open;
+  open.flag(CKA_PRIVATE, false);
+  EXPECT_CKR(CKR_TEMPLATE_INCONSISTENT, copy(backing_key, open, &key));
+  Attributes any;
+  any.mechanisms({CKM_SHA256_HMAC});
+  EXPECT_CKR(CKR_ATTRIBUTE_READ_ONLY, copy(backing_key, any, &key));
+  // The domain key's trust is the SO's to give, to a copy as well; its template goes with it.
+  Attributes same;
+  ASSERT_CKR(CKR_OK, copy(domain_key, same, &key));
+  EXPECT_FALSE(flag(session, key, CKA_TRUSTED));
+  ByteString other_iv;
+  ByteString other_wrapped;
+  EXPECT_CKR(CKR_KEY_NOT_WRAPPABLE,
+             wrap_gcm(session, key, backing_key, aad, &other_iv, &other_wrapped));
+  Attributes readable;
+  readable.number(CKA_CLASS, CKO_SECRET_KEY)
+      .number(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
+      .flag(CKA_SENSITIVE, false);
+  CK_OBJECT_HANDLE opened = 0;
+  EXPECT_CKR(CKR_TEMPLATE_INCONSISTENT,
+             unwrap_gcm(session, key, iv, aad, wrapped, readable, &opened));
 }
 
 TEST_F(TokenAttackTest, DestroyingAndRecreatingTheDomainKeyGainsNothing) {

@@ -105,7 +105,7 @@ TEST_F(TokenObjectTest, GenerateRefusals) {
        CKR_TEMPLATE_INCONSISTENT);
   with([](Attributes& a) { a.bytes(CKA_VALUE, ByteString(32, 0)); }, CKR_ATTRIBUTE_READ_ONLY);
   with([](Attributes& a) { a.number(0x12345678, 1); }, CKR_ATTRIBUTE_TYPE_INVALID);
-  with([](Attributes& a) { a.bytes(CKA_CHECK_VALUE, {}); }, CKR_ATTRIBUTE_TYPE_INVALID);
+  with([](Attributes& a) { a.bytes(CKA_CHECK_VALUE, {1, 2, 3}); }, CKR_ATTRIBUTE_VALUE_INVALID);
   with([](Attributes& a) { a.bytes(CKA_APPLICATION, {}); }, CKR_TEMPLATE_INCONSISTENT);
   with([](Attributes& a) { a.bytes(CKA_ENCRYPT, {2}); }, CKR_ATTRIBUTE_VALUE_INVALID);
   with([](Attributes& a) { a.bytes(CKA_ENCRYPT, {1, 1}); }, CKR_ATTRIBUTE_VALUE_INVALID);
@@ -217,7 +217,7 @@ TEST_F(TokenObjectTest, CreateRefusals) {
              create(secret(length).bytes(CKA_VALUE, ByteString(16, 1)).number(CKA_VALUE_LEN, 16)));
   Attributes certificate;
   certificate.number(CKA_CLASS, CKO_CERTIFICATE);
-  EXPECT_CKR(CKR_ATTRIBUTE_VALUE_INVALID, create(certificate));
+  EXPECT_CKR(CKR_TEMPLATE_INCOMPLETE, create(certificate));
   Attributes rsa;
   rsa.number(CKA_CLASS, CKO_SECRET_KEY)
       .number(CKA_KEY_TYPE, CKK_RSA)

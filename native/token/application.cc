@@ -79,6 +79,12 @@ CK_OBJECT_HANDLE ApplicationSlot::handle_of(const Object& object) const {
 
 std::shared_ptr<const Object> ApplicationSlot::find(CK_OBJECT_HANDLE handle,
                                                     const Application& application) const {
+  auto object = see(handle, application);
+  return object && object->stored ? slot.complete(object) : object;
+}
+
+std::shared_ptr<const Object> ApplicationSlot::see(CK_OBJECT_HANDLE handle,
+                                                   const Application& application) const {
   auto object = Library::instance().objects.find(handle);
   if (!object || object->identity->slot != &slot) return nullptr;
   if (!object->on_token && object->identity->application != &application) return nullptr;
@@ -111,12 +117,19 @@ void ApplicationSlot::log_out() {
     std::erase_if(session->objects, [&](std::uint64_t object_handle) {
       const auto object = library.objects.find(object_handle);
       if (object && !object->is_private) return false;
-      if (object) object->identity->destroyed.store(true, std::memory_order_release);
-      library.objects.take(object_handle);
+      drop_session_object(object_handle);
       return true;
     });
   }
   slot.user_left();
+}
+
+std::shared_ptr<const Object> ApplicationSlot::drop_session_object(std::uint64_t handle) {
+  auto object = Library::instance().objects.take(handle);
+  if (!object) return nullptr;
+  session_objects.remove(handle, object->attributes);
+  object->identity->destroyed.store(true, std::memory_order_release);
+  return object;
 }
 
 Application::Application(std::shared_ptr<Device> its_device) : device(std::move(its_device)) {
@@ -163,11 +176,8 @@ CK_RV close_session(CK_SESSION_HANDLE handle) {
     session->closed.store(true, std::memory_order_release);
     session->place.sessions.erase(handle);
     if (!session->read_write) --session->place.read_only_sessions;
-    for (std::uint64_t object_handle : session->objects) {
-      if (const auto object = library.objects.take(object_handle)) {
-        object->identity->destroyed.store(true, std::memory_order_release);
-      }
-    }
+    for (std::uint64_t object_handle : session->objects)
+      session->place.drop_session_object(object_handle);
     session->objects.clear();
     // An application without a session is logged out (5.6.3).
     if (session->place.sessions.empty()) session->place.log_out();
@@ -231,6 +241,7 @@ CK_RV add_session_object(Session& session, std::shared_ptr<Object> object,
   object->identity->application = session.application.get();
   object->identity->session = session.handle;
   session.objects.insert(number);
+  session.place.session_objects.add(number, object->attributes);
   *handle = session.place.handle_of(*object);
   library.objects.put(number, std::move(object));
   return CKR_OK;
@@ -241,19 +252,23 @@ bool remove_session_object(Session& session, const Object& object) {
   std::lock_guard lock(session.place.mutex);
   if (const auto owner = library.sessions.find(object.identity->session))
     owner->objects.erase(object.identity->handle);
-  const bool taken = library.objects.take(object.identity->handle) != nullptr;
-  if (taken) object.identity->destroyed.store(true, std::memory_order_release);
-  return taken;
+  return session.place.drop_session_object(object.identity->handle) != nullptr;
 }
 
-void list_session_objects(Session& session, std::vector<std::uint64_t>* handles) {
-  auto& library = Library::instance();
+bool replace_session_object(Session& session, const Object& before,
+                            std::shared_ptr<const Object> after) {
+  const std::uint64_t handle = before.identity->handle;
   std::lock_guard lock(session.place.mutex);
-  for (CK_SESSION_HANDLE handle : session.place.sessions) {
-    if (const auto owner = library.sessions.find(handle)) {
-      handles->insert(handles->end(), owner->objects.begin(), owner->objects.end());
-    }
-  }
+  if (before.identity->destroyed.load(std::memory_order_acquire)) return false;
+  session.place.session_objects.remove(handle, before.attributes);
+  session.place.session_objects.add(handle, after->attributes);
+  return Library::instance().objects.put(handle, std::move(after));
+}
+
+void session_candidates(Session& session, const AttributeSet& wanted,
+                        std::vector<std::uint64_t>* handles) {
+  std::lock_guard lock(session.place.mutex);
+  session.place.session_objects.candidates(wanted, handles);
 }
 
 }  // namespace strongroom::token

@@ -5,6 +5,7 @@
 #include <array>
 #include <unordered_set>
 
+#include "token/object_index.h"
 #include "token/session.h"
 
 namespace strongroom::token {
@@ -30,17 +31,23 @@ class ApplicationSlot {
   static std::uint64_t tag_of(std::uint32_t login) { return (login >> 2) % 0xFFFFF + 1; }
   CK_OBJECT_HANDLE handle_of(const Object& object) const;
   // The object a handle names for this application now; null: no such thing, or not to be seen.
+  // With what it is made of, or with the reason why that cannot be had (Object::unavailable).
   std::shared_ptr<const Object> find(CK_OBJECT_HANDLE handle, const Application& application) const;
+  // For those who ask for its attributes alone: perhaps still without.
+  std::shared_ptr<const Object> see(CK_OBJECT_HANDLE handle, const Application& application) const;
 
   std::mutex mutex;  // guards everything below; held for moments only
   std::unordered_set<CK_SESSION_HANDLE> sessions;
   std::size_t read_only_sessions = 0;
   std::shared_ptr<algorithms::Key> object_key;  // the token object key, while logged in
+  ObjectIndex session_objects;                  // of all sessions
 
   // With mutex held.
   void log_in(Role role, std::shared_ptr<algorithms::Key> key);
   // Ends the login, destroys private session objects. Slot::user_left is called for a user.
   void log_out();
+  // Takes a session object out of all tables but its session's. Null: it was gone.
+  std::shared_ptr<const Object> drop_session_object(std::uint64_t handle);
 
  private:
   std::atomic<std::uint32_t> login_{0};
@@ -79,7 +86,11 @@ CK_RV add_session_object(Session& session, std::shared_ptr<Object> object,
 // Any session of the application may destroy what another of its sessions made. False: it was gone
 // already.
 bool remove_session_object(Session& session, const Object& object);
-// Base handles of the application's session objects in this slot.
-void list_session_objects(Session& session, std::vector<std::uint64_t>* handles);
+// Publishes a new snapshot of a session object. False: it is gone.
+bool replace_session_object(Session& session, const Object& before,
+                            std::shared_ptr<const Object> after);
+// Appends base handles of the application's session objects in this slot, as Slot::candidates does.
+void session_candidates(Session& session, const AttributeSet& wanted,
+                        std::vector<std::uint64_t>* handles);
 
 }  // namespace strongroom::token

@@ -1,6 +1,7 @@
 #include "token/attributes.h"
 
 #include <algorithm>
+#include <array>
 
 namespace strongroom::token {
 namespace {
@@ -8,8 +9,8 @@ namespace {
 using enum AttributeKind;
 using enum Mutability;
 
-// Ascending by type. CKA_TRUSTED and CKA_ALWAYS_AUTHENTICATE are settable in name only: CK_TRUE is
-// refused. Public keys are made from their parts or generated, never unwrapped or derived.
+// Ascending by type. Public keys are made from their parts or generated, never unwrapped or
+// derived.
 constexpr AttributeRow kRows[] = {
     {CKA_CLASS, kUlong, kAnyClass, kAnyOrigin, kNever},
     {CKA_TOKEN, kBool, kAnyClass, kAnyOrigin, kNever},
@@ -17,12 +18,22 @@ constexpr AttributeRow kRows[] = {
     {CKA_LABEL, kBytes, kAnyClass, kAnyOrigin, kFree},
     {CKA_UNIQUE_ID, kBytes, kAnyClass, 0, kNever},
     {CKA_APPLICATION, kBytes, kData, kAnyOrigin, kFree},
-    {CKA_VALUE, kSecret, kData | kHiddenKey, kCreate, kNever, CKK_EC},
+    {CKA_VALUE, kSecret, kOpenClass | kHiddenKey, kCreate, kNever, CKK_EC},
     {CKA_OBJECT_ID, kBytes, kData, kAnyOrigin, kFree},
-    {CKA_TRUSTED, kBool, kSecretKey | kPublicKey, kAnyOrigin, kNever},
+    {CKA_CERTIFICATE_TYPE, kUlong, kCertificate, kCreate, kNever},
+    {CKA_ISSUER, kBytes, kCertificate, kCreate, kFree},
+    {CKA_SERIAL_NUMBER, kBytes, kCertificate, kCreate, kFree},
+    {CKA_TRUSTED, kBool, kSecretKey | kPublicKey | kCertificate, kAnyOrigin, kTrust},
+    {CKA_CERTIFICATE_CATEGORY, kUlong, kCertificate, kCreate, kNever},
+    {CKA_JAVA_MIDP_SECURITY_DOMAIN, kUlong, kCertificate, kCreate, kNever},
+    {CKA_URL, kBytes, kCertificate, kCreate, kNever},
+    {CKA_HASH_OF_SUBJECT_PUBLIC_KEY, kBytes, kCertificate, kCreate, kNever},
+    {CKA_HASH_OF_ISSUER_PUBLIC_KEY, kBytes, kCertificate, kCreate, kNever},
+    {CKA_NAME_HASH_ALGORITHM, kUlong, kCertificate, kCreate, kNever},
+    {CKA_CHECK_VALUE, kBytes, kSecretKey | kCertificate, kAnyOrigin, kOnlyToEmpty},
     {CKA_KEY_TYPE, kUlong, kAnyKey, kAnyOrigin, kNever},
-    {CKA_SUBJECT, kBytes, kPairKey, kAnyOrigin, kFree},
-    {CKA_ID, kBytes, kAnyKey, kAnyOrigin, kFree},
+    {CKA_SUBJECT, kBytes, kPairKey | kCertificate, kAnyOrigin, kFree, kAnyKeyType, kCertificate},
+    {CKA_ID, kBytes, kAnyKey | kCertificate, kAnyOrigin, kFree},
     {CKA_SENSITIVE, kBool, kHiddenKey, kAnyOrigin, kOnlyToTrue},
     {CKA_ENCRYPT, kBool, kSecretKey | kPublicKey, kAnyOrigin, kOnlyToFalse},
     {CKA_DECRYPT, kBool, kHiddenKey, kAnyOrigin, kOnlyToFalse},
@@ -33,8 +44,8 @@ constexpr AttributeRow kRows[] = {
     {CKA_VERIFY, kBool, kSecretKey | kPublicKey, kAnyOrigin, kOnlyToFalse},
     {CKA_VERIFY_RECOVER, kBool, kPublicKey, kAnyOrigin, kOnlyToFalse},
     {CKA_DERIVE, kBool, kAnyKey, kAnyOrigin, kOnlyToFalse},
-    {CKA_START_DATE, kDate, kAnyKey, kAnyOrigin, kFree},
-    {CKA_END_DATE, kDate, kAnyKey, kAnyOrigin, kFree},
+    {CKA_START_DATE, kDate, kAnyKey | kCertificate, kAnyOrigin, kFree, kAnyKeyType, kCertificate},
+    {CKA_END_DATE, kDate, kAnyKey | kCertificate, kAnyOrigin, kFree, kAnyKeyType, kCertificate},
     {CKA_MODULUS, kBytes, kPairKey, kCreate, kNever, CKK_RSA},
     {CKA_MODULUS_BITS, kUlong, kPublicKey, kGenerate, kNever, CKK_RSA},
     {CKA_PUBLIC_EXPONENT, kBytes, kPairKey, kCreate | kGenerate, kNever, CKK_RSA},
@@ -44,7 +55,7 @@ constexpr AttributeRow kRows[] = {
     {CKA_EXPONENT_1, kSecret, kPrivateKey, kCreate, kNever, CKK_RSA},
     {CKA_EXPONENT_2, kSecret, kPrivateKey, kCreate, kNever, CKK_RSA},
     {CKA_COEFFICIENT, kSecret, kPrivateKey, kCreate, kNever, CKK_RSA},
-    {CKA_PUBLIC_KEY_INFO, kBytes, kPairKey, 0, kNever},
+    {CKA_PUBLIC_KEY_INFO, kBytes, kPairKey | kCertificate, kCreate | kUnwrap, kNever},
     {CKA_VALUE_LEN, kUlong, kSecretKey, kGenerate | kUnwrap | kDerive, kNever},
     {CKA_EXTRACTABLE, kBool, kHiddenKey, kAnyOrigin, kOnlyToFalse},
     {CKA_LOCAL, kBool, kAnyKey, 0, kNever},
@@ -58,6 +69,8 @@ constexpr AttributeRow kRows[] = {
     {CKA_EC_POINT, kBytes, kPublicKey, kCreate, kNever, CKK_EC},
     {CKA_ALWAYS_AUTHENTICATE, kBool, kPrivateKey, kAnyOrigin, kNever},
     {CKA_WRAP_WITH_TRUSTED, kBool, kHiddenKey, kAnyOrigin, kOnlyToTrue},
+    {CKA_MECHANISM_TYPE, kUlong, kMechanism, 0, kNever},
+    {CKA_PROFILE_ID, kUlong, kProfile, 0, kNever},
     {CKA_WRAP_TEMPLATE, kTemplate, kSecretKey | kPublicKey, kAnyOrigin, kNever},
     {CKA_UNWRAP_TEMPLATE, kTemplate, kHiddenKey, kAnyOrigin, kNever},
     {CKA_DERIVE_TEMPLATE, kTemplate, kHiddenKey, kAnyOrigin, kNever},
@@ -80,12 +93,33 @@ std::uint8_t class_mask(CK_OBJECT_CLASS object_class) {
       return kPublicKey;
     case CKO_PRIVATE_KEY:
       return kPrivateKey;
+    case CKO_CERTIFICATE:
+      return kCertificate;
+    case CKO_PROFILE:
+      return kProfile;
+    case CKO_MECHANISM:
+      return kMechanism;
     default:
       return 0;
   }
 }
 
+namespace {
+
+// Rows by type, for all types but those of arrays: 0, or one more than the row's place.
+constexpr CK_ATTRIBUTE_TYPE kPlainTypes = CKA_PROFILE_ID + 1;
+constexpr auto kPlaces = [] {
+  std::array<std::uint8_t, kPlainTypes> places{};
+  for (std::size_t i = 0; i < std::size(kRows); ++i) {
+    if (kRows[i].type < kPlainTypes) places[kRows[i].type] = static_cast<std::uint8_t>(i + 1);
+  }
+  return places;
+}();
+
+}  // namespace
+
 const AttributeRow* attribute_row(CK_ATTRIBUTE_TYPE type) {
+  if (type < kPlainTypes) return kPlaces[type] == 0 ? nullptr : &kRows[kPlaces[type] - 1];
   const auto* row =
       std::lower_bound(std::begin(kRows), std::end(kRows), type,
                        [](const AttributeRow& a, CK_ATTRIBUTE_TYPE b) { return a.type < b; });
@@ -120,6 +154,10 @@ void AttributeSet::set(CK_ATTRIBUTE_TYPE type, Bytes value) {
   } else {
     items_.insert(item, {type, std::move(bytes)});
   }
+}
+
+void AttributeSet::erase(CK_ATTRIBUTE_TYPE type) {
+  std::erase_if(items_, [&](const Attribute& item) { return item.type == type; });
 }
 
 void AttributeSet::set_bool(CK_ATTRIBUTE_TYPE type, bool value) {

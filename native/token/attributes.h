@@ -36,17 +36,31 @@ enum ClassMask : std::uint8_t {
   kSecretKey = 2,
   kPublicKey = 4,
   kPrivateKey = 8,
+  kCertificate = 16,
+  kProfile = 32,
+  kMechanism = 64,
   kHiddenKey = kSecretKey | kPrivateKey,
   kPairKey = kPublicKey | kPrivateKey,
   kAnyKey = kSecretKey | kPairKey,
-  kAnyClass = kData | kAnyKey,
+  kOpenClass = kData | kCertificate,      // whose value anyone who sees the object may read
+  kStoredClass = kOpenClass | kAnyKey,    // what callers make
+  kBuiltInClass = kProfile | kMechanism,  // what the token says of itself
+  kAnyClass = kStoredClass | kBuiltInClass,
 };
 // 0: a class this token does not have.
 std::uint8_t class_mask(CK_OBJECT_CLASS object_class);
 inline constexpr CK_KEY_TYPE kAnyKeyType = CK_UNAVAILABLE_INFORMATION;
 
-// What C_SetAttributeValue may do.
-enum class Mutability : std::uint8_t { kNever, kFree, kOnlyToTrue, kOnlyToFalse };
+// What C_SetAttributeValue may do. kTrust: the SO, to certificates; keys get trust by
+// SR_MarkTrusted alone. kOnlyToEmpty: to what it is already, or away.
+enum class Mutability : std::uint8_t {
+  kNever,
+  kFree,
+  kOnlyToTrue,
+  kOnlyToFalse,
+  kOnlyToEmpty,
+  kTrust
+};
 
 struct AttributeRow {
   CK_ATTRIBUTE_TYPE type;
@@ -55,6 +69,7 @@ struct AttributeRow {
   std::uint8_t settable;  // Origin mask
   Mutability mutability;
   CK_KEY_TYPE key_type = kAnyKeyType;  // of pair keys: the one type that has it
+  std::uint8_t fixed_in = 0;           // ClassMask: where it never changes, whatever `mutability`
 
   bool fits(CK_OBJECT_CLASS object_class, CK_KEY_TYPE its_type) const {
     return (classes & class_mask(object_class)) != 0 &&
@@ -88,6 +103,11 @@ class AttributeSet {
   void set_default(CK_ATTRIBUTE_TYPE type, bool value) {
     if (!has(type)) set_bool(type, value);
   }
+  void set_default_number(CK_ATTRIBUTE_TYPE type, CK_ULONG value) {
+    if (!has(type)) set_number(type, value);
+  }
+  void erase(CK_ATTRIBUTE_TYPE type);  // if it is there
+  void reserve(std::size_t count) { items_.reserve(count); }
 
   std::size_t size() const { return items_.size(); }
   auto begin() const { return items_.begin(); }

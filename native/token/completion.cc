@@ -2,6 +2,7 @@
 // attributes it may name, what the others are, and what the token alone says of a key.
 #include <algorithm>
 
+#include "token/certificates.h"
 #include "token/object.h"
 #include "token/templates.h"
 
@@ -15,7 +16,7 @@ constexpr CK_ATTRIBUTE_TYPE kUsageAttributes[] = {CKA_ENCRYPT, CKA_DECRYPT, CKA_
 std::uint8_t classes_of(Origin origin) {
   switch (origin) {
     case kCreate:
-      return kAnyClass;
+      return kStoredClass;
     case kGenerate:
       return kAnyKey;
     case kUnwrap:
@@ -143,10 +144,14 @@ CK_RV complete_template(const AttributeSet& caller, const Making& making, Attrib
     return making.origin == kCreate ? CKR_ATTRIBUTE_VALUE_INVALID : CKR_TEMPLATE_INCONSISTENT;
   if (const CK_RV rv = check_names(set, making.origin, object_class, std::nullopt); rv != CKR_OK)
     return rv;
-  // Trust is given by the SO's ceremony alone, never by a template.
-  if (set.is_true(CKA_TRUSTED)) return CKR_ATTRIBUTE_READ_ONLY;
+  // Trust in a key is given by the SO's ceremony alone, never by a template; in a certificate by
+  // the SO.
+  if (set.is_true(CKA_TRUSTED) && !(making.by_so && object_class == CKO_CERTIFICATE))
+    return CKR_ATTRIBUTE_READ_ONLY;
 
-  if (object_class != CKO_DATA) {
+  if (object_class == CKO_CERTIFICATE) {
+    if (const CK_RV rv = complete_certificate(&set); rv != CKR_OK) return rv;
+  } else if (object_class != CKO_DATA) {
     if (const CK_RV rv = complete_key_type(making, object_class, &set); rv != CKR_OK) return rv;
     if (const CK_RV rv = check_names(set, making.origin, object_class, set.number(CKA_KEY_TYPE));
         rv != CKR_OK) {

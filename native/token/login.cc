@@ -144,6 +144,7 @@ void Slot::user_left() {
     private_loaded_ = false;
     object_key_.reset();
     gone.swap(private_objects_);
+    private_index_.clear();
   }
   for (const auto& [record, handle] : gone) Library::instance().objects.take(handle);
 }

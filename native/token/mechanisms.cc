@@ -198,6 +198,7 @@ CK_RV check_key(const Object& key, const MechanismRow& row, std::uint32_t usage,
       !(mask_of(key.key_type) & row.key_types)) {
     return CKR_KEY_TYPE_INCONSISTENT;
   }
+  if (key.unavailable != CKR_OK) return key.unavailable;
   const std::size_t size = key.key_size();
   if (size < row.key_size_min || size > row.key_size_max) return CKR_KEY_SIZE_RANGE;
   if (!(key.usage & usage)) return CKR_KEY_FUNCTION_NOT_PERMITTED;

@@ -2,9 +2,21 @@
 
 #include <algorithm>
 
+#include "token/certificates.h"
 #include "token/key_parts.h"
 
 namespace strongroom::token {
+namespace {
+
+// The check value of an AES key is made with the cipher. That of another key is a hash of it, which
+// is the key to whoever can try all short ones: only of what could be read. A template's claim
+// about such a key is ignored, as 4.10.2 has it where there is no check value.
+bool shows_check_value(const Object& object) {
+  return object.object_class != CKO_SECRET_KEY || object.key_type == CKK_AES ||
+         object.value_readable();
+}
+
+}  // namespace
 
 void Object::refresh() {
   static constexpr struct {
@@ -49,31 +61,104 @@ Bytes Object::secret_attribute(CK_ATTRIBUTE_TYPE type) const {
   return private_key ? private_part(*private_key, type) : value();
 }
 
+Bytes Object::value() const {
+  if (key) return key->value();
+  if (private_key) return private_key->value();
+  if (data) return data->bytes();
+  if (!certificate) return {};
+  return {reinterpret_cast<const std::uint8_t*>(certificate->data()), certificate->size()};
+}
+
+CK_RV Object::check_value(std::string* out) const {
+  out->clear();
+  std::uint8_t bytes[algorithms::kCheckValueBytes];
+  if (value().empty()) return CKR_OK;
+  if (object_class == CKO_SECRET_KEY && key_type == CKK_AES) {
+    if (const CK_RV rv = algorithms::aes_check_value(*key, bytes); rv != CKR_OK) return rv;
+  } else {
+    std::uint8_t digest[algorithms::hash_length(algorithms::Hash::kSha1)];
+    const CK_RV rv = algorithms::digest(algorithms::Hash::kSha1, value(), digest);
+    if (rv != CKR_OK) return rv;
+    std::copy_n(digest, sizeof(bytes), bytes);
+  }
+  out->assign(reinterpret_cast<const char*>(bytes), sizeof(bytes));
+  return CKR_OK;
+}
+
+bool Object::shown(const AttributeRow& row, std::string* out) const {
+  if (const Attribute* item = attributes.find(row.type)) {
+    *out = item->value;
+    return true;
+  }
+  if (opaque || !row.fits(object_class, key_type)) return false;
+  if (row.type == CKA_CHECK_VALUE) return shows_check_value(*this) && check_value(out) == CKR_OK;
+  out->clear();
+  // Flags and numbers are never left out.
+  return row.kind != AttributeKind::kBool && row.kind != AttributeKind::kUlong;
+}
+
+namespace {
+
+// What a template said of material, which is then forgotten: the material says it itself. An empty
+// CKA_CHECK_VALUE stays: it says that there is to be none.
+CK_RV check_claims(Object* object, const std::string& info) {
+  AttributeSet& attributes = object->attributes;
+  const Attribute* its_info = attributes.find(CKA_PUBLIC_KEY_INFO);
+  if (!info.empty() && its_info && its_info->value != info) return CKR_ATTRIBUTE_VALUE_INVALID;
+  const Attribute* claimed = attributes.find(CKA_CHECK_VALUE);
+  if (!claimed || claimed->value.empty()) return CKR_OK;
+  std::string computed;
+  if (shows_check_value(*object)) {
+    if (const CK_RV rv = object->check_value(&computed); rv != CKR_OK) return rv;
+    if (claimed->value != computed) return CKR_ATTRIBUTE_VALUE_INVALID;
+  }
+  attributes.erase(CKA_CHECK_VALUE);
+  return CKR_OK;
+}
+
+}  // namespace
+
+CK_RV Object::take(Material material) {
+  if (auto* pair = std::get_if<std::shared_ptr<algorithms::PrivateKey>>(&material)) {
+    public_key = (*pair)->public_key();
+    private_key = std::move(*pair);
+  } else if (auto* half = std::get_if<std::shared_ptr<algorithms::PublicKey>>(&material)) {
+    public_key = std::move(*half);
+  } else if (auto* encoded = std::get_if<std::string>(&material)) {
+    certificate = std::make_shared<const std::string>(std::move(*encoded));
+  } else if (object_class == CKO_SECRET_KEY) {
+    key = algorithms::Key::make(std::move(std::get<Secret>(material)));
+    if (!key) return CKR_DEVICE_MEMORY;
+  } else {
+    data = std::make_shared<const Secret>(std::move(std::get<Secret>(material)));
+  }
+  stored.reset();
+  return CKR_OK;
+}
+
 CK_RV make_object(AttributeSet attributes, Material material, std::shared_ptr<Object>* out) {
   auto object = std::make_shared<Object>();
   object->identity = std::make_shared<ObjectIdentity>();
   object->attributes = std::move(attributes);
   object->refresh();
-  if (auto* private_key = std::get_if<std::shared_ptr<algorithms::PrivateKey>>(&material)) {
-    object->public_key = (*private_key)->public_key();
-    object->private_key = std::move(*private_key);
-    describe(*object->public_key, CKO_PRIVATE_KEY, &object->attributes);
-  } else if (auto* public_key = std::get_if<std::shared_ptr<algorithms::PublicKey>>(&material)) {
-    object->public_key = std::move(*public_key);
-    describe(*object->public_key, CKO_PUBLIC_KEY, &object->attributes);
-  } else if (object->object_class == CKO_SECRET_KEY) {
-    Secret& value = std::get<Secret>(material);
-    object->attributes.set_number(CKA_VALUE_LEN, value.size());
-    object->key = algorithms::Key::make(std::move(value));
-    if (!object->key) return CKR_DEVICE_MEMORY;
-  } else {
-    object->data = std::make_shared<const Secret>(std::move(std::get<Secret>(material)));
+  std::string info;
+  if (const Attribute* claimed = object->attributes.find(CKA_PUBLIC_KEY_INFO))
+    info = claimed->value;
+  if (const CK_RV rv = object->take(std::move(material)); rv != CKR_OK) return rv;
+  if (object->public_key) {
+    describe(*object->public_key, object->object_class, &object->attributes);
+  } else if (object->certificate) {
+    describe_certificate(object->value(), &object->attributes);
+  } else if (object->key) {
+    object->attributes.set_number(CKA_VALUE_LEN, object->value().size());
   }
+  if (const CK_RV rv = check_claims(object.get(), info); rv != CKR_OK) return rv;
   *out = std::move(object);
   return CKR_OK;
 }
 
 bool key_type_known(CK_OBJECT_CLASS object_class, CK_KEY_TYPE type) {
+  if (!(class_mask(object_class) & kAnyKey)) return false;
   const bool pair = (class_mask(object_class) & kPairKey) != 0;
   switch (type) {
     case CKK_RSA:

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -47,14 +48,33 @@ struct ObjectIdentity {
   std::atomic<bool> destroyed{false};
 };
 
+// StoredRecord: the flash record of a token object, kept in memory by its owner.
+struct StoredRecord {
+  std::shared_ptr<const void> owner;
+  Bytes value;
+};
+
+// What an object is made of beside its attributes. Secret: the value of a data object or secret
+// key; string: that of a certificate.
+using Material = std::variant<Secret, std::shared_ptr<algorithms::PrivateKey>,
+                              std::shared_ptr<algorithms::PublicKey>, std::string>;
+
 class Object {
  public:
   std::shared_ptr<ObjectIdentity> identity;
   AttributeSet attributes;
+
+  // A token object that was read from flash comes without what it is made of, and gets it when
+  // somebody asks for it (ApplicationSlot::find); until then it lies in `stored`.
+  std::optional<StoredRecord> stored;
+  CK_RV unavailable = CKR_OK;     // why it could not be had; to be asked before it is used
+  CK_RV take(Material material);  // CKR_DEVICE_MEMORY
+
   std::shared_ptr<algorithms::Key> key;  // secret keys
   std::shared_ptr<algorithms::PrivateKey> private_key;
   std::shared_ptr<algorithms::PublicKey> public_key;  // of private keys, too
   std::shared_ptr<const Secret> data;                 // data objects: CKA_VALUE
+  std::shared_ptr<const std::string> certificate;     // certificates: CKA_VALUE
 
   // Stored by a build that knows more classes, key types or attributes: listed, kept, neither used
   // nor changed.
@@ -73,30 +93,33 @@ class Object {
 
   void refresh();
   bool allows(CK_MECHANISM_TYPE mechanism) const;
+  bool of_class(std::uint8_t classes) const { return (class_mask(object_class) & classes) != 0; }
   // May CKA_VALUE, and the other private parts of a key, leave the token in the clear?
   bool value_readable() const {
-    return !opaque && (object_class == CKO_DATA || (!sensitive && extractable));
+    return !opaque && (of_class(kOpenClass) || (!sensitive && extractable));
   }
   // What is wrapped, and stored in flash beside the attributes: a private key's is its PKCS#8, a
   // public key's is empty.
-  Bytes value() const {
-    return key ? key->value() : private_key ? private_key->value() : data ? data->bytes() : Bytes{};
-  }
+  Bytes value() const;
   // An attribute that may be secret (AttributeKind::kSecret): has the object one, and its value.
   bool has_secret(CK_ATTRIBUTE_TYPE type) const;
   Bytes secret_attribute(CK_ATTRIBUTE_TYPE type) const;
+  // An attribute that nobody keeps from anybody: its value as C_GetAttributeValue shows it, which
+  // may be one that is kept, one computed when asked for, or the empty one of an attribute that the
+  // class has and the object does not. False: the object has no such attribute.
+  // CKA_CHECK_VALUE is computed: see check_value.
+  bool shown(const AttributeRow& row, std::string* value) const;
+  // CKA_CHECK_VALUE (4.10.2, 4.6.2, 6.8.2), whether or not the object shows it: 3 bytes, or none
+  // where it has no value. CKR_FIPS_SELF_TEST_FAILED, CKR_HOST_MEMORY.
+  CK_RV check_value(std::string* value) const;
   // In the unit of MechanismRow: bytes of a secret key, bits of the others.
   std::size_t key_size() const { return public_key ? public_key->bits() : value().size(); }
 };
 
-// What an object is made of beside its attributes. Secret: the value of a data object or secret
-// key.
-using Material = std::variant<Secret, std::shared_ptr<algorithms::PrivateKey>,
-                              std::shared_ptr<algorithms::PublicKey>>;
-
 // make_object builds an object from complete attributes and its material, and sets the attributes
 // that say what the material is (CKA_VALUE_LEN, CKA_MODULUS, CKA_PUBLIC_KEY_INFO ...).
-// CKR_DEVICE_MEMORY, CKR_HOST_MEMORY.
+// CKR_DEVICE_MEMORY, CKR_HOST_MEMORY; CKR_ATTRIBUTE_VALUE_INVALID where the attributes say
+// something else of the material than it is (CKA_CHECK_VALUE, CKA_PUBLIC_KEY_INFO).
 CK_RV make_object(AttributeSet attributes, Material material, std::shared_ptr<Object>* out);
 
 // Is this a key type that the class has here?

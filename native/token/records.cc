@@ -1,5 +1,7 @@
 #include "token/records.h"
 
+#include <algorithm>
+
 #include "token/drbg/drbg.h"
 #include "token/key_parts.h"
 
@@ -12,6 +14,7 @@ constexpr std::size_t kObjectHeaderBytes = 4;  // version, kind
 constexpr std::size_t kPinBlockBytes =
     16 + 4 + kGcmIvBytes + kObjectKeyBytes + algorithms::kGcmTagBytes;
 constexpr std::size_t kTokenRecordBytes = 4 + 32 + 2 * kPinBlockBytes;
+constexpr std::size_t kUsualBodyBytes = 4096;
 constexpr char kPrivateObjectLabel[] = "strongroom private object";
 
 void encode_pin(const PinBlock& pin, Writer& out) {
@@ -53,6 +56,52 @@ bool attribute_known(CK_ATTRIBUTE_TYPE type, Bytes value) {
   return row->kind != AttributeKind::kTemplate || decode_attributes(value, attribute_known);
 }
 
+// Is this an object of a kind that this build makes?
+bool kind_known(CK_OBJECT_CLASS object_class, const AttributeSet& attributes) {
+  if (object_class == CKO_CERTIFICATE) return attributes.number(CKA_CERTIFICATE_TYPE) == CKC_X_509;
+  const auto key_type = attributes.number(CKA_KEY_TYPE);
+  return object_class == CKO_DATA || (key_type && key_type_known(object_class, *key_type));
+}
+
+// The attributes of an object. Attributes of a type this build does not know, and classes and key
+// types it does not know, make the object opaque. Its record is never rewritten, so nothing in it
+// is lost.
+CK_RV describe_body(Bytes body, const flash::Record& record, std::shared_ptr<Object>* out) {
+  std::size_t count = 0;
+  const bool well_formed = decode_attributes(body, [&](CK_ATTRIBUTE_TYPE, Bytes) {
+    ++count;
+    return true;
+  });
+  if (!well_formed) return CKR_DEVICE_ERROR;
+  auto object = std::make_shared<Object>();
+  object->identity = std::make_shared<ObjectIdentity>();
+  object->attributes.reserve(count);
+  decode_attributes(body, [&](CK_ATTRIBUTE_TYPE type, Bytes bytes) {
+    if (type == CKA_VALUE) return true;
+    if (attribute_known(type, bytes)) {
+      object->attributes.set(type, bytes);
+    } else {
+      object->opaque = true;
+    }
+    return true;
+  });
+  const auto object_class = object->attributes.number(CKA_CLASS);
+  if (!object_class || !kind_known(*object_class, object->attributes)) object->opaque = true;
+  if (!object->opaque) object->stored = {record.owner, record.value};
+  object->refresh();
+  *out = std::move(object);
+  return CKR_OK;
+}
+
+Bytes value_of(Bytes body) {
+  Bytes value;
+  decode_attributes(body, [&](CK_ATTRIBUTE_TYPE type, Bytes bytes) {
+    if (type == CKA_VALUE) value = bytes;
+    return true;
+  });
+  return value;
+}
+
 // A public key is in its attributes; everything else in the value. CKR_DEVICE_ERROR: no such key.
 CK_RV decode_material(const AttributeSet& attributes, Bytes value, Material* out) {
   const CK_OBJECT_CLASS object_class = *attributes.number(CKA_CLASS);
@@ -60,6 +109,10 @@ CK_RV decode_material(const AttributeSet& attributes, Bytes value, Material* out
     std::shared_ptr<algorithms::PublicKey> key;
     if (make_public_key(attributes, &key) != CKR_OK) return CKR_DEVICE_ERROR;
     *out = std::move(key);
+    return CKR_OK;
+  }
+  if (object_class == CKO_CERTIFICATE) {
+    *out = std::string(reinterpret_cast<const char*>(value.data()), value.size());
     return CKR_OK;
   }
   Secret secret(value);
@@ -77,45 +130,13 @@ CK_RV decode_material(const AttributeSet& attributes, Bytes value, Material* out
   return CKR_OK;
 }
 
-// Attributes of a type this build does not know, and classes and key types it does not know, make
-// the object opaque. Its record is never rewritten, so nothing in it is lost.
-CK_RV decode_body(Bytes body, std::shared_ptr<Object>* out) {
-  AttributeSet attributes;
-  Bytes value;
-  bool unknown = false;
-  const bool well_formed = decode_attributes(body, [&](CK_ATTRIBUTE_TYPE type, Bytes bytes) {
-    if (type == CKA_VALUE) {
-      value = bytes;
-    } else if (attribute_known(type, bytes)) {
-      attributes.set(type, bytes);
-    } else {
-      unknown = true;
-    }
-    return true;
-  });
-  if (!well_formed) return CKR_DEVICE_ERROR;
-  const auto object_class = attributes.number(CKA_CLASS);
-  const auto key_type = attributes.number(CKA_KEY_TYPE);
-  const bool known = !unknown && (object_class == CKO_DATA ||
-                                  (object_class && key_type && class_mask(*object_class) != 0 &&
-                                   key_type_known(*object_class, *key_type)));
-  if (!known) {
-    auto object = std::make_shared<Object>();
-    object->identity = std::make_shared<ObjectIdentity>();
-    object->attributes = std::move(attributes);
-    object->refresh();
-    object->opaque = true;
-    *out = std::move(object);
-    return CKR_OK;
-  }
-  Material material;
-  if (const CK_RV rv = decode_material(attributes, value, &material); rv != CKR_OK) return rv;
-  return make_object(std::move(attributes), std::move(material), out);
-}
+constexpr std::size_t kAdditionalDataBytes =
+    sizeof(kPrivateObjectLabel) - 1 + flash::kDeviceIdBytes + 4 + 8 + kObjectHeaderBytes;
 
-std::vector<std::uint8_t> additional_data(Bytes header, const RecordPlace& place) {
-  std::vector<std::uint8_t> aad(sizeof(kPrivateObjectLabel) - 1 + place.device_id.size() + 4 + 8 +
-                                header.size());
+// Of the seal of a private object.
+std::array<std::uint8_t, kAdditionalDataBytes> additional_data(Bytes header,
+                                                               const RecordPlace& place) {
+  std::array<std::uint8_t, kAdditionalDataBytes> aad;
   Writer out(aad);
   out.bytes({reinterpret_cast<const std::uint8_t*>(kPrivateObjectLabel),
              sizeof(kPrivateObjectLabel) - 1});
@@ -124,6 +145,24 @@ std::vector<std::uint8_t> additional_data(Bytes header, const RecordPlace& place
   out.integer(place.record);
   out.bytes(header);
   return aad;
+}
+
+// The body of a private object's record, opened into `room`. CKR_DEVICE_ERROR: the seal does not
+// open.
+CK_RV open_body(Bytes record, algorithms::Key& object_key, const RecordPlace& place, Secret* room,
+                Bytes* body) {
+  const Bytes header = record.first(kObjectHeaderBytes);
+  const Bytes iv = record.subspan(kObjectHeaderBytes, kGcmIvBytes);
+  const Bytes sealed =
+      record.subspan(kObjectHeaderBytes + kGcmIvBytes,
+                     record.size() - kObjectHeaderBytes - kGcmIvBytes - algorithms::kGcmTagBytes);
+  if (room->size() < sealed.size()) *room = Secret(std::max(sealed.size(), kUsualBodyBytes));
+  if (room->size() < sealed.size()) return CKR_DEVICE_MEMORY;
+  const MutableBytes opened = room->mutable_bytes().first(sealed.size());
+  const CK_RV rv = algorithms::aes_gcm_open(object_key, iv, additional_data(header, place), sealed,
+                                            record.last(algorithms::kGcmTagBytes), opened);
+  *body = opened;
+  return rv == CKR_ENCRYPTED_DATA_INVALID ? CK_RV{CKR_DEVICE_ERROR} : rv;
 }
 
 }  // namespace
@@ -198,25 +237,29 @@ ObjectRecordKind object_record_kind(Bytes record) {
   return ObjectRecordKind::kUnreadable;
 }
 
-CK_RV decode_public_object(Bytes record, std::shared_ptr<Object>* out) {
-  return decode_body(record.subspan(kObjectHeaderBytes), out);
+CK_RV decode_public_object(const flash::Record& record, std::shared_ptr<Object>* out) {
+  return describe_body(record.value.subspan(kObjectHeaderBytes), record, out);
 }
 
-CK_RV open_private_object(Bytes record, algorithms::Key& object_key, const RecordPlace& place,
-                          std::shared_ptr<Object>* out) {
-  const Bytes header = record.first(kObjectHeaderBytes);
-  const Bytes iv = record.subspan(kObjectHeaderBytes, kGcmIvBytes);
-  const Bytes sealed =
-      record.subspan(kObjectHeaderBytes + kGcmIvBytes,
-                     record.size() - kObjectHeaderBytes - kGcmIvBytes - algorithms::kGcmTagBytes);
-  Secret body(sealed.size());
-  if (!body && !sealed.empty()) return CKR_DEVICE_MEMORY;
-  const CK_RV rv =
-      algorithms::aes_gcm_open(object_key, iv, additional_data(header, place), sealed,
-                               record.last(algorithms::kGcmTagBytes), body.mutable_bytes());
-  if (rv == CKR_ENCRYPTED_DATA_INVALID) return CKR_DEVICE_ERROR;
-  if (rv != CKR_OK) return rv;
-  return decode_body(body.bytes(), out);
+CK_RV open_private_object(const flash::Record& record, algorithms::Key& object_key,
+                          const RecordPlace& place, Secret* room, std::shared_ptr<Object>* out) {
+  Bytes body;
+  const CK_RV rv = open_body(record.value, object_key, place, room, &body);
+  return rv == CKR_OK ? describe_body(body, record, out) : rv;
+}
+
+CK_RV read_material(const Object& described, algorithms::Key* object_key, const RecordPlace& place,
+                    Material* out) {
+  const Bytes record = described.stored->value;
+  if (!described.is_private) {
+    const Bytes body = record.subspan(kObjectHeaderBytes);
+    return decode_material(described.attributes, value_of(body), out);
+  }
+  if (!object_key) return CKR_USER_NOT_LOGGED_IN;
+  Secret room;
+  Bytes body;
+  if (const CK_RV rv = open_body(record, *object_key, place, &room, &body); rv != CKR_OK) return rv;
+  return decode_material(described.attributes, value_of(body), out);
 }
 
 }  // namespace strongroom::token

@@ -56,9 +56,15 @@ CK_RV seal_private_object(const Object&, algorithms::Key& object_key, const Reco
 
 enum class ObjectRecordKind { kUnreadable, kPublic, kPrivate };
 ObjectRecordKind object_record_kind(Bytes record);
-CK_RV decode_public_object(Bytes record, std::shared_ptr<Object>* out);
-// CKR_DEVICE_ERROR: the seal does not open.
-CK_RV open_private_object(Bytes record, algorithms::Key& object_key, const RecordPlace&,
-                          std::shared_ptr<Object>* out);
+// An object as its record describes it; what it is made of stays there (Object::stored).
+// CKR_DEVICE_ERROR: not such a record, or the seal does not open; CKR_DEVICE_MEMORY. room: where a
+// private one is opened, reused from one to the next.
+CK_RV decode_public_object(const flash::Record& record, std::shared_ptr<Object>* out);
+CK_RV open_private_object(const flash::Record& record, algorithms::Key& object_key,
+                          const RecordPlace&, Secret* room, std::shared_ptr<Object>* out);
+// What a described object is made of. object_key: of a private one. CKR_DEVICE_ERROR: damaged;
+// CKR_DEVICE_MEMORY; CKR_STRONGROOM_BUSY: this takes longer than a no-wait thread may.
+CK_RV read_material(const Object& described, algorithms::Key* object_key, const RecordPlace&,
+                    Material* out);
 
 }  // namespace strongroom::token

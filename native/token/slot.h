@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "token/burials.h"
+#include "token/object_index.h"
 #include "token/pin.h"
 #include "token/templates.h"
 #include "token/write_gate.h"
@@ -63,7 +64,14 @@ class Slot {
   CK_RV bury(Session& session, std::span<const BurialDigest> digests);
   // CKR_WRAPPED_KEY_INVALID: what this key wrapped with these data was buried. CKR_STRONGROOM_BUSY.
   CK_RV refuse_buried(const Object& wrapping, Bytes additional_data);
-  void list(bool with_private, std::vector<std::uint64_t>* handles);
+  // Appends the base handles of every token object that can be what is wanted, and of others:
+  // ObjectIndex::candidates. What the token says of itself only to those who ask for it by class or
+  // by its number, so that programs which list everything see what was put there.
+  void candidates(const AttributeSet& wanted, bool with_private,
+                  std::vector<std::uint64_t>* handles);
+  // An object with what it is made of, which from then on stays in memory; or one that says why not
+  // (Object::unavailable).
+  std::shared_ptr<const Object> complete(const std::shared_ptr<const Object>& object);
   std::size_t token_object_count();
 
   void unload();  // the device closes: forget every object
@@ -78,8 +86,13 @@ class Slot {
   CK_RV login_for_operation(Session& session, Bytes pin);
   CK_RV enter_user(const std::shared_ptr<algorithms::Key>& object_key);
   CK_RV load_private(const std::shared_ptr<algorithms::Key>& object_key);
+  // A private object of this slot, as its record describes it; null: damaged.
+  CK_RV describe_private(const flash::Record& record, algorithms::Key& object_key, Secret* room,
+                         std::shared_ptr<Object>* out);
+  std::shared_ptr<Object> read(const Object& object);
   bool publish(flash::RecordId record, const std::shared_ptr<Object>& object);
   void withdraw(flash::RecordId record);
+  void list_built_ins(const AttributeSet& wanted, std::vector<std::uint64_t>* handles);
   void forget_objects();
   std::shared_ptr<const Object> find_record(flash::RecordId record);
   void take_changes();
@@ -104,6 +117,9 @@ class Slot {
   std::shared_ptr<algorithms::Key> object_key_;  // as long as private objects are loaded
   std::unordered_map<flash::RecordId, std::uint64_t> public_objects_;   // to base handles
   std::unordered_map<flash::RecordId, std::uint64_t> private_objects_;  // while a user is logged in
+  ObjectIndex public_index_;
+  ObjectIndex private_index_;
+  std::vector<std::uint64_t> built_ins_;  // base handles; made when first asked for
 
   Burials burials_;
 };

@@ -47,7 +47,7 @@ bool Slot::take_object(const flash::Record& record) {
   std::shared_ptr<Object> object;
   switch (object_record_kind(record.value)) {
     case ObjectRecordKind::kPublic:
-      if (decode_public_object(record.value, &object) != CKR_OK) return false;
+      if (decode_public_object(record, &object) != CKR_OK) return false;
       break;
     case ObjectRecordKind::kPrivate: {
       std::shared_ptr<algorithms::Key> object_key;
@@ -55,10 +55,9 @@ bool Slot::take_object(const flash::Record& record) {
         std::lock_guard lock(mutex_);
         object_key = object_key_;
       }
-      if (!object_key || open_private_object(record.value, *object_key, record_place(record.id),
-                                             &object) != CKR_OK) {
+      Secret room;
+      if (!object_key || describe_private(record, *object_key, &room, &object) != CKR_OK || !object)
         return false;
-      }
       break;
     }
     case ObjectRecordKind::kUnreadable:

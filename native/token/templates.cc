@@ -139,29 +139,69 @@ CK_RV parse_template(const CK_ATTRIBUTE* attributes, CK_ULONG count, Unknown unk
   return parse(attributes, count, unknown, 0, out);
 }
 
-CK_RV apply_changes(const AttributeSet& current, const Template& changes, AttributeSet* out) {
-  const CK_OBJECT_CLASS object_class = current.number(CKA_CLASS).value_or(CKO_DATA);
-  const CK_KEY_TYPE key_type = current.number(CKA_KEY_TYPE).value_or(kAnyKeyType);
-  if (!changes.secrets.empty()) return CKR_ATTRIBUTE_READ_ONLY;
-  AttributeSet set = current;
-  for (const Attribute& item : changes.attributes) {
-    const AttributeRow* row = attribute_row(item.type);
-    if (!row->fits(object_class, key_type)) return CKR_TEMPLATE_INCONSISTENT;
-    const bool to = item.value.size() == 1 && item.value[0] != 0;
-    const bool unchanged = current.is_true(item.type) == to;
-    switch (row->mutability) {
-      case Mutability::kNever:
-        return CKR_ATTRIBUTE_READ_ONLY;
-      case Mutability::kFree:
-        break;
-      case Mutability::kOnlyToTrue:
-        if (!to && !unchanged) return CKR_ATTRIBUTE_READ_ONLY;
-        break;
-      case Mutability::kOnlyToFalse:
-        if (to && !unchanged) return CKR_ATTRIBUTE_READ_ONLY;
-        break;
+namespace {
+
+// May an attribute of this object take this value after the object was made?
+bool may_become(const Object& object, const AttributeRow& row, const Attribute& item, bool by_so) {
+  const bool to = item.value.size() == 1 && item.value[0] != 0;
+  const bool unchanged = object.attributes.is_true(row.type) == to;
+  if (object.of_class(row.fixed_in)) return false;
+  switch (row.mutability) {
+    case Mutability::kNever:
+      return false;
+    case Mutability::kFree:
+      return true;
+    case Mutability::kOnlyToTrue:
+      return to || unchanged;
+    case Mutability::kOnlyToFalse:
+      return !to || unchanged;
+    case Mutability::kOnlyToEmpty: {
+      std::string now;
+      return item.value.empty() || (object.shown(row, &now) && now == item.value);
     }
-    set.set(item.type, item.bytes());
+    case Mutability::kTrust:
+      return by_so && object.of_class(kCertificate);
+  }
+  return false;
+}
+
+void set_changed(const AttributeRow& row, const Attribute& item, AttributeSet* set) {
+  // Of what is computed only its absence is kept.
+  if (row.mutability != Mutability::kOnlyToEmpty || item.value.empty())
+    set->set(item.type, item.bytes());
+}
+
+}  // namespace
+
+CK_RV apply_changes(const Object& current, const Template& changes, bool by_so, AttributeSet* out) {
+  if (!changes.secrets.empty()) return CKR_ATTRIBUTE_READ_ONLY;
+  AttributeSet set = current.attributes;
+  for (const Attribute& item : changes.attributes) {
+    const AttributeRow& row = *attribute_row(item.type);
+    if (!row.fits(current.object_class, current.key_type)) return CKR_TEMPLATE_INCONSISTENT;
+    if (!may_become(current, row, item, by_so)) return CKR_ATTRIBUTE_READ_ONLY;
+    set_changed(row, item, &set);
+  }
+  *out = std::move(set);
+  return CKR_OK;
+}
+
+CK_RV copy_template(const Object& source, const Template& changes, bool by_so, AttributeSet* out) {
+  if (!changes.secrets.empty()) return CKR_ATTRIBUTE_READ_ONLY;
+  AttributeSet set = source.attributes;
+  if (!by_so && set.is_true(CKA_TRUSTED)) set.set_bool(CKA_TRUSTED, false);
+  for (const Attribute& item : changes.attributes) {
+    const AttributeRow& row = *attribute_row(item.type);
+    if (!row.fits(source.object_class, source.key_type)) return CKR_TEMPLATE_INCONSISTENT;
+    if (item.type == CKA_PRIVATE && source.is_private && !changes.attributes.is_true(CKA_PRIVATE))
+      return CKR_TEMPLATE_INCONSISTENT;
+    const bool of_copies =
+        item.type == CKA_TOKEN || item.type == CKA_PRIVATE || item.type == CKA_MODIFIABLE;
+    const Attribute* now = source.attributes.find(item.type);
+    const bool unchanged = now && now->value == item.value && item.type != CKA_TRUSTED;
+    if (!of_copies && !unchanged && !may_become(source, row, item, by_so))
+      return CKR_ATTRIBUTE_READ_ONLY;
+    set_changed(row, item, &set);
   }
   *out = std::move(set);
   return CKR_OK;
@@ -174,11 +214,13 @@ bool matches(const Object& object, const Template& wanted) {
         !equal(object.secret_attribute(item.type), item.value.bytes()))
       return false;
   }
-  return std::all_of(wanted.attributes.begin(), wanted.attributes.end(),
-                     [&](const Attribute& item) {
-                       const Attribute* has = object.attributes.find(item.type);
-                       return has && equal(has->bytes(), item.bytes());
-                     });
+  return std::all_of(
+      wanted.attributes.begin(), wanted.attributes.end(), [&](const Attribute& item) {
+        if (const Attribute* has = object.attributes.find(item.type))
+          return has->value == item.value;
+        std::string shown;
+        return object.shown(*attribute_row(item.type), &shown) && shown == item.value;
+      });
 }
 
 }  // namespace strongroom::token

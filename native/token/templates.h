@@ -53,6 +53,7 @@ struct Making {
   std::optional<CK_KEY_TYPE> key_type{};
   const AttributeSet* enforced = nullptr;  // the unwrap or derive template of the key used
   const Object* base = nullptr;            // the key derived from
+  bool by_so = false;                      // the SO asks
 };
 
 // complete_template: the caller's attributes, then those that are enforced, then defaults, then
@@ -61,8 +62,14 @@ struct Making {
 // any attribute).
 CK_RV complete_template(const AttributeSet& caller, const Making& making, AttributeSet* out);
 
-// apply_changes: C_SetAttributeValue. All changes or none.
-CK_RV apply_changes(const AttributeSet& current, const Template& changes, AttributeSet* out);
+// apply_changes: C_SetAttributeValue. All changes or none. CKR_ATTRIBUTE_READ_ONLY,
+// CKR_TEMPLATE_INCONSISTENT (not an attribute of such an object).
+CK_RV apply_changes(const Object& current, const Template& changes, bool by_so, AttributeSet* out);
+
+// copy_template: C_CopyObject (5.7.3): what C_SetAttributeValue may do, and CKA_TOKEN, CKA_PRIVATE
+// (never from true to false) and CKA_MODIFIABLE. A copy is trusted only if the SO makes it. Answers
+// as apply_changes.
+CK_RV copy_template(const Object& source, const Template& changes, bool by_so, AttributeSet* out);
 
 // C_FindObjects' rule: every attribute named is present and equal. Secret ones match only where
 // they could be read.

@@ -17,7 +17,7 @@ CK_RV Slot::load(const flash::Record& record) {
   if (record.type != kObjectRecord) return CKR_OK;
   if (object_record_kind(record.value) != ObjectRecordKind::kPublic) return CKR_OK;
   std::shared_ptr<Object> object;
-  const CK_RV rv = decode_public_object(record.value, &object);
+  const CK_RV rv = decode_public_object(record, &object);
   if (rv == CKR_DEVICE_ERROR) return CKR_OK;  // not readable: stays in flash, is not shown
   if (rv != CKR_OK) return rv;
   return publish(record.id, object) ? CKR_OK : CKR_DEVICE_MEMORY;
@@ -30,10 +30,13 @@ bool Slot::publish(flash::RecordId record, const std::shared_ptr<Object>& object
   std::lock_guard lock(mutex_);
   if (object->is_private && !private_loaded_) return false;
   auto& listed = object->is_private ? private_objects_ : public_objects_;
-  const auto known = listed.find(record);
-  if (known != listed.end()) {
-    object->identity->handle = known->second;
-    return objects.put(known->second, object);
+  auto& indexed = object->is_private ? private_index_ : public_index_;
+  if (const auto known = listed.find(record); known != listed.end()) {
+    const std::uint64_t handle = known->second;
+    if (const auto before = objects.find(handle)) indexed.remove(handle, before->attributes);
+    indexed.add(handle, object->attributes);
+    object->identity->handle = handle;
+    return objects.put(handle, object);
   }
   const std::uint64_t handle = objects.reserve();
   if (handle == 0) return false;
@@ -41,24 +44,30 @@ bool Slot::publish(flash::RecordId record, const std::shared_ptr<Object>& object
   object->identity->record = record;
   object->identity->slot = this;
   listed.emplace(record, handle);
+  indexed.add(handle, object->attributes);
   return objects.put(handle, object);
 }
 
 void Slot::withdraw(flash::RecordId record) {
-  std::uint64_t handle = 0;
-  {
-    std::lock_guard lock(mutex_);
-    for (auto* listed : {&public_objects_, &private_objects_}) {
-      if (const auto known = listed->find(record); known != listed->end()) {
-        handle = known->second;
-        listed->erase(known);
-      }
+  std::lock_guard lock(mutex_);
+  for (auto* listed : {&public_objects_, &private_objects_}) {
+    const auto known = listed->find(record);
+    if (known == listed->end()) continue;
+    const std::uint64_t handle = known->second;
+    listed->erase(known);
+    if (const auto object = Library::instance().objects.take(handle)) {
+      (listed == &private_objects_ ? private_index_ : public_index_)
+          .remove(handle, object->attributes);
+      object->identity->destroyed.store(true, std::memory_order_release);
     }
   }
-  if (handle == 0) return;
-  if (const auto object = Library::instance().objects.take(handle)) {
-    object->identity->destroyed.store(true, std::memory_order_release);
-  }
+}
+
+CK_RV Slot::describe_private(const flash::Record& record, algorithms::Key& object_key, Secret* room,
+                             std::shared_ptr<Object>* out) {
+  out->reset();
+  const CK_RV rv = open_private_object(record, object_key, record_place(record.id), room, out);
+  return rv == CKR_DEVICE_ERROR ? CK_RV{CKR_OK} : rv;
 }
 
 void Slot::forget_objects() {
@@ -68,6 +77,8 @@ void Slot::forget_objects() {
     gone.swap(public_objects_);
     gone.merge(private_objects_);
     private_objects_.clear();
+    public_index_.clear();
+    private_index_.clear();
   }
   for (const auto& [record, handle] : gone) {
     if (const auto object = Library::instance().objects.take(handle)) {
@@ -98,18 +109,42 @@ CK_RV Slot::load_private(const std::shared_ptr<algorithms::Key>& object_key) {
     private_loaded_ = true;
     object_key_ = object_key;
   }
-  CK_RV rv = CKR_OK;
+  CK_RV result = CKR_OK;
+  Secret room;
   flash_.for_each([&](const flash::Record& record) {
-    if (rv != CKR_OK || !is_sealed(record)) return;
+    if (result != CKR_OK || !is_sealed(record)) return;
     std::shared_ptr<Object> object;
-    rv = open_private_object(record.value, *object_key, record_place(record.id), &object);
-    if (rv == CKR_DEVICE_ERROR) {
-      rv = CKR_OK;  // damaged: stays in flash, is not shown, hides nothing else
-    } else if (rv == CKR_OK && !publish(record.id, object)) {
-      rv = CKR_DEVICE_MEMORY;
-    }
+    // A damaged one stays in flash, is not shown, and hides nothing else.
+    result = describe_private(record, *object_key, &room, &object);
+    if (object && !publish(record.id, object)) result = CKR_DEVICE_MEMORY;
   });
-  return rv;
+  return result;
+}
+
+// A copy of a described object with what it is made of.
+std::shared_ptr<Object> Slot::read(const Object& object) {
+  std::shared_ptr<algorithms::Key> object_key;
+  {
+    std::lock_guard lock(mutex_);
+    object_key = object_key_;
+  }
+  auto whole = std::make_shared<Object>(object);
+  Material material;
+  const flash::RecordId record = object.identity->record;
+  whole->unavailable = read_material(object, object_key.get(), record_place(record), &material);
+  if (whole->unavailable == CKR_OK) whole->unavailable = whole->take(std::move(material));
+  return whole;
+}
+
+std::shared_ptr<const Object> Slot::complete(const std::shared_ptr<const Object>& object) {
+  auto whole = read(*object);
+  if (whole->unavailable != CKR_OK) return whole;
+  // Kept for the next one who asks, unless the object has changed meanwhile.
+  auto& objects = Library::instance().objects;
+  std::lock_guard lock(mutex_);
+  const std::uint64_t handle = object->identity->handle;
+  if (objects.find(handle) == object) objects.put(handle, whole);
+  return whole;
 }
 
 // The record's bytes: `open` for a public object (key bytes in the clear stay in the arena),
@@ -170,13 +205,16 @@ CK_RV Slot::change(Session& session, const Object& object, const Template& chang
   const auto newest = objects.find(object.identity->handle);
   if (!newest || newest->identity != object.identity) return CKR_OBJECT_HANDLE_INVALID;
 
-  auto changed = std::make_shared<Object>(*newest);
-  if (const CK_RV rv = apply_changes(newest->attributes, changes, &changed->attributes);
+  // Its record is written as a whole.
+  auto changed = newest->stored ? read(*newest) : std::make_shared<Object>(*newest);
+  if (changed->unavailable != CKR_OK) return changed->unavailable;
+  if (const CK_RV rv =
+          apply_changes(*changed, changes, session.place.role() == Role::kSo, &changed->attributes);
       rv != CKR_OK)
     return rv;
   changed->refresh();
   if (!object.on_token)
-    return objects.put(object.identity->handle, changed) ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
+    return replace_session_object(session, *newest, changed) ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
 
   if (session.closed.load(std::memory_order_acquire)) return CKR_SESSION_HANDLE_INVALID;
   Secret open;
@@ -239,23 +277,29 @@ CK_RV Slot::mark_trusted(Session& session, Bytes unique_id) {
   std::unique_lock gate(write_gate_);
   if (session.closed.load(std::memory_order_acquire)) return CKR_SESSION_HANDLE_INVALID;
   std::shared_ptr<Object> found;
-  CK_RV opened = CKR_OK;
+  CK_RV result = CKR_OK;
+  Secret room;
   flash_.for_each([&](const flash::Record& each) {
-    if (found || opened != CKR_OK || !is_sealed(each)) return;
+    if (result != CKR_OK || found || !is_sealed(each)) return;
     std::shared_ptr<Object> object;
-    opened = open_private_object(each.value, *object_key, record_place(each.id), &object);
-    if (opened == CKR_DEVICE_ERROR) opened = CKR_OK;
-    if (opened != CKR_OK || !object) return;
+    result = describe_private(each, *object_key, &room, &object);
+    if (!object) return;
     const Attribute* its_id = object->attributes.find(CKA_UNIQUE_ID);
     if (!its_id || !equal(its_id->bytes(), unique_id)) return;
     object->identity->record = each.id;
     found = std::move(object);
   });
-  if (opened != CKR_OK) return opened;
+  if (result != CKR_OK) return result;
   if (!found) return CKR_OBJECT_HANDLE_INVALID;
   if (!may_be_trusted(*found)) return CKR_KEY_FUNCTION_NOT_PERMITTED;
 
   const flash::RecordId record = found->identity->record;
+  Material material;
+  if (const CK_RV rv = read_material(*found, object_key.get(), record_place(record), &material);
+      rv != CKR_OK) {
+    return rv;
+  }
+  if (const CK_RV rv = found->take(std::move(material)); rv != CKR_OK) return rv;
   found->attributes.set_bool(CKA_TRUSTED, true);
   found->refresh();
   std::vector<std::uint8_t> sealed;
@@ -279,11 +323,12 @@ CK_RV Slot::mark_trusted(Session& session, Bytes unique_id) {
   return CKR_OK;
 }
 
-void Slot::list(bool with_private, std::vector<std::uint64_t>* handles) {
+void Slot::candidates(const AttributeSet& wanted, bool with_private,
+                      std::vector<std::uint64_t>* handles) {
   std::lock_guard lock(mutex_);
-  for (const auto& [record, handle] : public_objects_) handles->push_back(handle);
-  if (!with_private) return;
-  for (const auto& [record, handle] : private_objects_) handles->push_back(handle);
+  public_index_.candidates(wanted, handles);
+  if (with_private) private_index_.candidates(wanted, handles);
+  list_built_ins(wanted, handles);
 }
 
 std::size_t Slot::token_object_count() {
@@ -301,8 +346,12 @@ void Slot::unload() {
     gone.swap(public_objects_);
     gone.merge(private_objects_);
     private_objects_.clear();
+    public_index_.clear();
+    private_index_.clear();
     private_loaded_ = false;
     object_key_.reset();
+    for (const std::uint64_t handle : built_ins_) Library::instance().objects.take(handle);
+    built_ins_.clear();
   }
   for (const auto& [record, handle] : gone) Library::instance().objects.take(handle);
 }

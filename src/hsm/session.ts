@@ -177,6 +177,20 @@ export class Session implements AsyncDisposable {
       .object as ObjectHandle;
   }
 
+  /**
+   * A copy with the template's changes: those that setAttributes may make, and CKA_TOKEN, CKA_PRIVATE (never to false) and
+   * CKA_MODIFIABLE. CKR_ACTION_PROHIBITED where CKA_COPYABLE is false.
+   */
+  async copyObject(source: ObjectHandle, template: Template): Promise<ObjectHandle> {
+    return (await this.#transport.call('CopyObject', this.#state, { source, template }))
+      .object as ObjectHandle;
+  }
+
+  /** Bytes of an object's attributes and value, as the token counts them. */
+  async objectSize(object: ObjectHandle): Promise<number> {
+    return (await this.#transport.call('GetObjectSize', this.#state, { object })).bytes;
+  }
+
   async destroyObject(object: ObjectHandle): Promise<void> {
     await this.#transport.call('DestroyObject', this.#state, { object });
   }

@@ -15,6 +15,7 @@ describeClient(
     ['/usr/bin/p11tool', 'gnutls-bin'],
     ['/usr/bin/openssl', 'openssl'],
     ['/usr/bin/keytool', 'openjdk-17-jdk-headless'],
+    ['/usr/bin/certutil', 'libnss3-tools'],
     ['/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so', 'libengine-pkcs11-openssl'],
   ],
   () => {
@@ -40,11 +41,17 @@ describeClient(
       const printed = await bash(blocks('First steps with pkcs11-tool (OpenSC)', 'sh'));
       expect(printed).toMatch(/^Verified OK$/m);
       expect(printed).toMatch(/Secret Key Object; AES length 32/);
+      expect(await client.run('cmp', 'cert.der', 'read.der')).toBe('');
     });
 
     it('p11tool', async () => {
       const printed = await bash(blocks('p11tool (GnuTLS)', 'sh'));
       expect(printed).toMatch(/Verifying against public key in the token\.\.\. ok/);
+    });
+
+    it('NSS', async () => {
+      const printed = await bash(blocks('NSS (Firefox, Thunderbird)', 'sh'));
+      expect(printed).toMatch(/my-token:browser +u,u,u/);
     });
 
     it('Java', async () => {

@@ -1,9 +1,14 @@
 /**
- * OpenSSL's command line with libp11's engine on libstrongroom-pkcs11.so: signatures and a self-signed certificate.
+ * libp11's engine for OpenSSL on libstrongroom-pkcs11.so: signatures and self-signed certificates by OpenSSL's command
+ * line, and TLS by curl with key and certificate in the token.
  */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { beforeAll, expect, it } from 'vitest';
 import {
   Client,
@@ -20,6 +25,7 @@ describeClient(
     ['/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so', 'libengine-pkcs11-openssl'],
     ['/usr/bin/openssl', 'openssl'],
     ['/usr/bin/pkcs11-tool', 'opensc'],
+    ['/usr/bin/curl', 'curl'],
   ],
   () => {
     const directory = scratchDirectory();
@@ -72,6 +78,45 @@ describeClient(
         ...['openssl', 'req', ...engine, '-key', key(id), ...request, '-out', at('cert')],
       );
       expect(peer('verify', '-CAfile', 'cert', 'cert')).toBe('cert: OK\n');
+    });
+
+    it('curl shows a certificate of the token and signs with its key', async () => {
+      const request = ['-new', '-x509', '-subj', '/CN=somebody', '-days', '30', '-out', at('own')];
+      await client.run('openssl', 'req', ...engine, '-key', key('02'), ...request);
+      peer('x509', '-in', 'own', '-outform', 'DER', '-out', 'own.der');
+      const written = ['--write-object', at('own.der'), '--type', 'cert', '--id', '02'];
+      await client.run('pkcs11-tool', ...user, ...written);
+      const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+      const files = ['-keyout', 'server.key', '-out', 'server.crt'];
+      peer('req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...name, ...files);
+      const server = createServer(
+        {
+          key: readFileSync(at('server.key')),
+          cert: readFileSync(at('server.crt')),
+          ca: readFileSync(at('own')),
+          requestCert: true,
+          rejectUnauthorized: true,
+        },
+        (request, response) => {
+          const { subject } = (request.socket as TLSSocket).getPeerCertificate();
+          response.end(`hello ${subject.CN}`);
+        },
+      );
+      server.listen(0);
+      await once(server, 'listening');
+      try {
+        const { port } = server.address() as AddressInfo;
+        const certificate = key('02').replace('type=private', 'type=cert');
+        const identity = ['--key-type', 'ENG', '--key', `${key('02')};pin-value=${userPin}`];
+        const shown = ['--cert-type', 'ENG', '--cert', certificate];
+        const options = ['-sS', '--engine', 'pkcs11', '--cacert', at('server.crt')];
+        const url = `https://localhost:${port}/`;
+        expect(await client.run('curl', ...options, ...identity, ...shown, url)).toBe(
+          'hello somebody',
+        );
+      } finally {
+        server.close();
+      }
     });
   },
 );

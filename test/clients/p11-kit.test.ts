@@ -3,7 +3,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import {
@@ -24,6 +24,7 @@ describeClient(
     ['/usr/bin/unshare', 'util-linux'],
     [remote, 'p11-kit-modules'],
     ['/usr/bin/pkcs11-tool', 'opensc'],
+    ['/usr/bin/openssl', 'openssl'],
   ],
   () => {
     const directory = scratchDirectory();
@@ -53,7 +54,7 @@ describeClient(
       );
     });
 
-    it('serves the token to another process', async () => {
+    it('serves the token to another process, certificates too', async () => {
       const parameters = ['server', '--foreground', '--provider', modulePath];
       const token = `pkcs11:token=${encodeURIComponent(tokenLabel)}`;
       const server = spawn('/usr/bin/p11-kit', [...parameters, token], {
@@ -71,6 +72,17 @@ describeClient(
         const verified = [...user, '--verify', ...input, '--signature-file', 'sig'];
         expect(await guest.run('pkcs11-tool', '--module', remote, ...verified)).toContain(
           'Signature is valid',
+        );
+        const subject = ['-subj', '/CN=remote', '-keyout', 'key.pem', '-out', 'cert.pem'];
+        await guest.run('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject);
+        await guest.run('openssl', 'x509', '-in', 'cert.pem', '-outform', 'DER', '-out', 'cert');
+        const certificate = ['--type', 'cert', '--id', '03'];
+        const far = (...parameters: string[]) =>
+          guest.run('pkcs11-tool', '--module', remote, ...user, ...certificate, ...parameters);
+        expect(await far('--write-object', 'cert')).toMatch(/subject: +DN: CN=remote/);
+        await far('--read-object', '--output-file', 'read');
+        expect(readFileSync(join(directory, 'read'))).toEqual(
+          readFileSync(join(directory, 'cert')),
         );
       } finally {
         server.kill();

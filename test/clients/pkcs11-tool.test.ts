@@ -136,6 +136,10 @@ describeClient('pkcs11-tool', tools, () => {
       const unwrap = ['--unwrap', ...by, ...made, '--key-type', keyType, '-i', at('wrapped')];
       expect(await tool(...unwrap)).toMatch(/Secret Key Object; AES length 32/);
     }
+    const shorter = ['--unwrap', ...by, ...made, '--key-type', 'AES:16', '-i', at('wrapped')];
+    expect((await client.fail('pkcs11-tool', ...user, ...shorter)).text).toMatch(
+      /C_UnwrapKey failed: rv = CKR_TEMPLATE_INCONSISTENT/,
+    );
   });
 
   it.each([
@@ -173,6 +177,49 @@ describeClient('pkcs11-tool', tools, () => {
     await tool('--sign', ...mac, '--output-file', at('mac.again'));
     expect(readFileSync(at('mac'))).toHaveLength(32);
     expect(readFileSync(at('mac.again'))).toEqual(readFileSync(at('mac')));
+  });
+
+  describe('objects from files', () => {
+    beforeAll(() => {
+      const made = ['-subj', '/CN=from file', '-keyout', 'file.pem', '-out', 'cert.pem'];
+      openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...made);
+      openssl('x509', '-in', 'cert.pem', '-outform', 'DER', '-out', 'cert.der');
+      openssl('pkey', '-in', 'file.pem', '-outform', 'DER', '-out', 'key.der');
+      openssl('pkey', '-in', 'file.pem', '-pubout', '-outform', 'DER', '-out', 'pub.der');
+      writeFileSync(at('secret'), Buffer.alloc(32, 7));
+    });
+
+    it.each([
+      [
+        'cert',
+        'cert.der',
+        [],
+        /Certificate Object; type = X.509 cert.*subject: +DN: CN=from file/s,
+      ],
+      ['privkey', 'key.der', ['--usage-sign'], /Private Key Object; RSA/],
+      ['pubkey', 'pub.der', [], /Public Key Object; RSA 2048 bits/],
+      [
+        'secrkey',
+        'secret',
+        ['--key-type', 'AES:32', '--extractable'],
+        /Secret Key Object; AES length 32/,
+      ],
+      ['data', 'data', [], /Data object/],
+    ])('%s is written, renamed and deleted', async (type, file, options, shown) => {
+      const named = ['--type', type, '--label', `a ${type}`];
+      const written = ['--write-object', at(file), ...named, ...options];
+      expect(await tool(...written, ...(type === 'data' ? [] : ['--id', '21']))).toMatch(shown);
+      if (type === 'cert' || type === 'pubkey') {
+        await tool('--read-object', ...named, '--output-file', at('again'));
+        expect(readFileSync(at('again'))).toEqual(readFileSync(at(file)));
+      }
+      if (type !== 'data') {
+        await tool('--type', type, '--id', '21', '--set-id', '22');
+        expect(await tool('--list-objects', '--type', type, '--id', '22')).toMatch(/ID: +22/);
+      }
+      await tool('--delete-object', ...named);
+      expect(await tool('--list-objects', '--type', type)).not.toContain(`a ${type}`);
+    });
   });
 
   it('stores a data object, reads it and deletes it', async () => {

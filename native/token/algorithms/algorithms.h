@@ -48,6 +48,10 @@ std::size_t kwp_wrapped_length(std::size_t input_length);
 CK_RV aes_kwp_wrap(Key&, Bytes input, MutableBytes wrapped);
 CK_RV aes_kwp_unwrap(Key&, Bytes wrapped, MutableBytes output, std::size_t* length);
 
+// The first bytes of AES (FIPS 197) of a block of zeros: CKA_CHECK_VALUE of an AES key.
+inline constexpr std::size_t kCheckValueBytes = 3;
+CK_RV aes_check_value(Key&, std::span<std::uint8_t, kCheckValueBytes> out);
+
 // HMAC-SHA-256 (FIPS 198-1). mac.size() 1 to 32: leftmost bytes. Key of any length.
 CK_RV hmac_sha256(Key&, Bytes data, MutableBytes mac);
 CK_RV hmac_sha256(Key&, Bytes first, Bytes second, MutableBytes mac);  // over the concatenation

@@ -32,6 +32,7 @@
 namespace strongroom::flash {
 
 inline constexpr std::size_t kRootSecretBytes = 32;
+inline constexpr std::size_t kDeviceIdBytes = 16;
 inline constexpr std::size_t kSlotCountMax = 64;
 // One commit's changes, each counted as its value and 24 bytes more.
 inline constexpr std::size_t kCommitBytesMax = 16u << 20;
@@ -79,6 +80,7 @@ struct Record {
   std::uint32_t slot;
   std::uint32_t type;
   Bytes value;
+  std::shared_ptr<const void> owner;  // whoever holds it keeps the value where it is
 };
 
 enum class PinRole : std::uint8_t { kSo = 0, kUser = 1 };
@@ -127,7 +129,7 @@ class Flash {
   virtual CK_RV commit(std::span<const Change> changes,
                        std::span<const RecordId> unchanged = {}) = 0;
   // Visits a snapshot in order of id, without holding a lock; a record's value lives as long as the
-  // visit.
+  // visit, and as its owner.
   virtual void for_each(const std::function<void(const Record&)>& visit) = 0;
   // The same for one record. False: there is none.
   virtual bool visit(RecordId id, const std::function<void(const Record&)>& visit) = 0;

@@ -47,7 +47,7 @@ void Index::for_each(const std::function<void(const Record&)>& visit) const {
     snapshot.assign(records_.begin(), records_.end());
   }
   for (const auto& [id, stored] : snapshot) {
-    visit({id, stored->slot, stored->type, stored->value});
+    visit({id, stored->slot, stored->type, stored->value, stored});
   }
 }
 
@@ -59,7 +59,7 @@ bool Index::visit(RecordId id, const std::function<void(const Record&)>& visit) 
     if (found == records_.end()) return false;
     stored = found->second;
   }
-  visit({id, stored->slot, stored->type, stored->value});
+  visit({id, stored->slot, stored->type, stored->value, stored});
   return true;
 }
 

@@ -80,7 +80,7 @@ CK_RV may_add(const Session& session, const AttributeSet& attributes) {
 
 namespace {
 
-CK_RV build(AttributeSet attributes, Material material, std::shared_ptr<Object>* out) {
+CK_RV set_unique_id(AttributeSet* attributes) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::uint8_t random[16];
   if (const CK_RV rv = drbg::generate(random); rv != CKR_OK) return rv;
@@ -89,8 +89,13 @@ CK_RV build(AttributeSet attributes, Material material, std::shared_ptr<Object>*
     unique_id[2 * i] = static_cast<std::uint8_t>(kDigits[random[i] >> 4]);
     unique_id[2 * i + 1] = static_cast<std::uint8_t>(kDigits[random[i] & 15]);
   }
-  attributes.set(CKA_UNIQUE_ID, unique_id);
-  return make_object(std::move(attributes), std::move(material), out);
+  attributes->set(CKA_UNIQUE_ID, unique_id);
+  return CKR_OK;
+}
+
+CK_RV build(AttributeSet attributes, Material material, std::shared_ptr<Object>* out) {
+  const CK_RV rv = set_unique_id(&attributes);
+  return rv != CKR_OK ? rv : make_object(std::move(attributes), std::move(material), out);
 }
 
 CK_RV add(Session& session, const std::shared_ptr<Object>& object, CK_OBJECT_HANDLE* handle) {
@@ -106,6 +111,16 @@ CK_RV add_object(Session& session, AttributeSet attributes, Material material,
   if (const CK_RV rv = build(std::move(attributes), std::move(material), &object); rv != CKR_OK)
     return rv;
   return add(session, object, handle);
+}
+
+CK_RV add_copy(Session& session, const Object& source, AttributeSet attributes,
+               CK_OBJECT_HANDLE* handle) {
+  if (const CK_RV rv = set_unique_id(&attributes); rv != CKR_OK) return rv;
+  auto copy = std::make_shared<Object>(source);
+  copy->identity = std::make_shared<ObjectIdentity>();
+  copy->attributes = std::move(attributes);
+  copy->refresh();
+  return add(session, copy, handle);
 }
 
 CK_RV add_pair(Session& session, AttributeSet public_attributes, AttributeSet private_attributes,

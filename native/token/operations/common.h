@@ -89,6 +89,9 @@ CK_RV may_add(const Session& session, const AttributeSet& attributes);
 // Gives complete attributes and what they describe a unique id and a handle.
 CK_RV add_object(Session& session, AttributeSet attributes, Material material,
                  CK_OBJECT_HANDLE* handle);
+// The same of a copy that shares what the source is made of.
+CK_RV add_copy(Session& session, const Object& source, AttributeSet attributes,
+               CK_OBJECT_HANDLE* handle);
 // Both or neither.
 CK_RV add_pair(Session& session, AttributeSet public_attributes, AttributeSet private_attributes,
                std::shared_ptr<algorithms::PrivateKey> key, CK_OBJECT_HANDLE* public_handle,

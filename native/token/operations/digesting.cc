@@ -102,6 +102,8 @@ CK_RV digest_key(Session& session, CK_OBJECT_HANDLE key) {
   else if (object->object_class != CKO_SECRET_KEY || !object->value_readable())
     // The digest of a short key is the key, to whoever can try them all: only what could be read.
     rv = CKR_KEY_INDIGESTIBLE;
+  else
+    rv = object->unavailable;
   if (rv == CKR_OK) return add(session.operation, object->value());
   session.operation.end();
   return rv;

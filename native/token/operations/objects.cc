@@ -1,6 +1,9 @@
 // objects.cc: object management (5.7).
+#include <algorithm>
+
 #include "token/operations/common.h"
 
+#include "token/certificates.h"
 #include "token/key_parts.h"
 #include "token/library.h"
 
@@ -65,14 +68,19 @@ CK_RV get_one(const Object& object, CK_ATTRIBUTE* out) {
   if (row->kind == AttributeKind::kSecret && (object.opaque || object.has_secret(row->type)))
     return object.value_readable() ? emit_bytes(object.secret_attribute(row->type), out)
                                    : refuse(CKR_ATTRIBUTE_SENSITIVE);
-  if (const Attribute* item = object.attributes.find(row->type))
-    return emit(row->kind, item->bytes(), out);
-  // An attribute the class has and the object does not is empty; flags and numbers are never left
-  // out.
-  const bool of_class = row->fits(object.object_class, object.key_type);
-  const bool may_be_empty = row->kind != AttributeKind::kBool && row->kind != AttributeKind::kUlong;
-  return !object.opaque && of_class && may_be_empty ? emit_bytes({}, out)
-                                                    : refuse(CKR_ATTRIBUTE_TYPE_INVALID);
+  std::string value;
+  if (!object.shown(*row, &value)) return refuse(CKR_ATTRIBUTE_TYPE_INVALID);
+  return emit(row->kind, {reinterpret_cast<const std::uint8_t*>(value.data()), value.size()}, out);
+}
+
+// Does an answer need what the object is made of, and not its attributes alone?
+bool asks_for_material(CK_ATTRIBUTE_TYPE type) {
+  const AttributeRow* row = attribute_row(type);
+  return row && (row->kind == AttributeKind::kSecret || type == CKA_CHECK_VALUE);
+}
+
+bool asks_for_material(const Template& wanted) {
+  return !wanted.secrets.empty() || wanted.attributes.has(CKA_CHECK_VALUE);
 }
 
 // What a created object is made of. CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT,
@@ -96,6 +104,11 @@ CK_RV read_material(const AttributeSet& complete, Template* named, Material* out
     return rv;
   }
   const Secret* value = named->secrets.find(CKA_VALUE);
+  if (object_class == CKO_CERTIFICATE) {
+    const Bytes bytes = value ? value->bytes() : Bytes{};
+    *out = std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return check_certificate_value(complete, bytes);
+  }
   if (object_class == CKO_SECRET_KEY) {
     if (!value) return CKR_TEMPLATE_INCOMPLETE;
     if (!key_length_valid(key_type, value->size())) return CKR_ATTRIBUTE_VALUE_INVALID;
@@ -114,8 +127,8 @@ CK_RV create_object(Session& session, const CK_ATTRIBUTE* attributes, CK_ULONG c
   if (const CK_RV rv = parse_template(attributes, count, Unknown::kRefuse, &named); rv != CKR_OK)
     return rv;
   AttributeSet complete;
-  if (const CK_RV rv = complete_template(named.attributes, {.origin = kCreate}, &complete);
-      rv != CKR_OK)
+  const Making making{.origin = kCreate, .by_so = session.place.role() == Role::kSo};
+  if (const CK_RV rv = complete_template(named.attributes, making, &complete); rv != CKR_OK)
     return rv;
   if (const CK_RV rv = may_add(session, complete); rv != CKR_OK) return rv;
   Material material;
@@ -123,8 +136,38 @@ CK_RV create_object(Session& session, const CK_ATTRIBUTE* attributes, CK_ULONG c
   return add_object(session, std::move(complete), std::move(material), handle);
 }
 
-CK_RV destroy_object(Session& session, CK_OBJECT_HANDLE handle) {
+CK_RV copy_object(Session& session, CK_OBJECT_HANDLE source_handle, const CK_ATTRIBUTE* attributes,
+                  CK_ULONG count, CK_OBJECT_HANDLE* handle) {
+  if (const CK_RV rv = ready(); rv != CKR_OK) return rv;
+  if (!handle) return CKR_ARGUMENTS_BAD;
+  const auto source = session.place.find(source_handle, *session.application);
+  if (!source) return CKR_OBJECT_HANDLE_INVALID;
+  if (source->opaque || !source->attributes.is_true(CKA_COPYABLE)) return CKR_ACTION_PROHIBITED;
+  if (source->unavailable != CKR_OK) return source->unavailable;
+  Template changes;
+  if (const CK_RV rv = parse_template(attributes, count, Unknown::kRefuse, &changes); rv != CKR_OK)
+    return rv;
+  AttributeSet copied;
+  if (const CK_RV rv = copy_template(*source, changes, session.place.role() == Role::kSo, &copied);
+      rv != CKR_OK) {
+    return rv;
+  }
+  if (const CK_RV rv = may_add(session, copied); rv != CKR_OK) return rv;
+  return add_copy(session, *source, std::move(copied), handle);
+}
+
+CK_RV get_object_size(Session& session, CK_OBJECT_HANDLE handle, CK_ULONG* size) {
+  if (const CK_RV rv = ready(); rv != CKR_OK) return rv;
+  if (!size) return CKR_ARGUMENTS_BAD;
   const auto object = session.place.find(handle, *session.application);
+  if (!object) return CKR_OBJECT_HANDLE_INVALID;
+  if (object->unavailable != CKR_OK) return object->unavailable;
+  *size = object->attributes.encoded_length() + object->value().size();
+  return CKR_OK;
+}
+
+CK_RV destroy_object(Session& session, CK_OBJECT_HANDLE handle) {
+  const auto object = session.place.see(handle, *session.application);
   if (!object) return CKR_OBJECT_HANDLE_INVALID;
   if (object->on_token && !session.read_write) return CKR_SESSION_READ_ONLY;
   if (!object->opaque && !object->attributes.is_true(CKA_DESTROYABLE)) return CKR_ACTION_PROHIBITED;
@@ -136,8 +179,13 @@ CK_RV get_attribute_value(Session& session, CK_OBJECT_HANDLE handle, CK_ATTRIBUT
                           CK_ULONG count) {
   if (const CK_RV rv = ready(); rv != CKR_OK) return rv;
   if (!attributes && count != 0) return CKR_ARGUMENTS_BAD;
-  const auto object = session.place.find(handle, *session.application);
+  auto object = session.place.see(handle, *session.application);
   if (!object) return CKR_OBJECT_HANDLE_INVALID;
+  const bool asks = std::any_of(attributes, attributes + count, [](const CK_ATTRIBUTE& each) {
+    return asks_for_material(each.type);
+  });
+  if (asks && object->stored) object = session.slot.complete(object);
+  if (object->unavailable != CKR_OK) return object->unavailable;
   CK_RV result = CKR_OK;  // every attribute is looked at; of several failures the first is told
   for (CK_ULONG i = 0; i < count; ++i) {
     const CK_RV rv = get_one(*object, &attributes[i]);
@@ -149,10 +197,15 @@ CK_RV get_attribute_value(Session& session, CK_OBJECT_HANDLE handle, CK_ATTRIBUT
 CK_RV set_attribute_value(Session& session, CK_OBJECT_HANDLE handle, const CK_ATTRIBUTE* attributes,
                           CK_ULONG count) {
   if (const CK_RV rv = ready(); rv != CKR_OK) return rv;
-  const auto object = session.place.find(handle, *session.application);
+  const auto object = session.place.see(handle, *session.application);
   if (!object) return CKR_OBJECT_HANDLE_INVALID;
   if (object->on_token && !session.read_write) return CKR_SESSION_READ_ONLY;
   if (object->opaque || !object->attributes.is_true(CKA_MODIFIABLE)) return CKR_ACTION_PROHIBITED;
+  // Trusted certificates are for the SO to change (4.6.2).
+  if (object->object_class == CKO_CERTIFICATE && object->attributes.is_true(CKA_TRUSTED) &&
+      session.place.role() != Role::kSo) {
+    return CKR_ACTION_PROHIBITED;
+  }
   Template changes;
   if (const CK_RV rv = parse_template(attributes, count, Unknown::kRefuse, &changes); rv != CKR_OK)
     return rv;
@@ -171,15 +224,17 @@ CK_RV find_objects_init(Session& session, const CK_ATTRIBUTE* attributes, CK_ULO
   operation.login = session.place.login();
   operation.found.clear();
   std::vector<std::uint64_t> candidates;
-  session.slot.list(session.place.role() == Role::kUser, &candidates);
-  list_session_objects(session, &candidates);
+  session.slot.candidates(wanted.attributes, session.place.role() == Role::kUser, &candidates);
+  session_candidates(session, wanted.attributes, &candidates);
   auto& objects = Library::instance().objects;
   for (std::uint64_t candidate : candidates) {
-    const auto object = objects.find(candidate);
+    auto object = objects.find(candidate);
+    if (object && object->stored && asks_for_material(wanted))
+      object = session.slot.complete(object);
     if (!object || !matches(*object, wanted)) continue;
     const CK_OBJECT_HANDLE handle = session.place.handle_of(*object);
     // Through the front door once more: what this application may not see now is not found.
-    if (session.place.find(handle, *session.application)) operation.found.push_back(handle);
+    if (session.place.see(handle, *session.application)) operation.found.push_back(handle);
   }
   operation.next = 0;
   operation.kind = Operation::Kind::kFind;

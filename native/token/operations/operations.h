@@ -117,7 +117,11 @@ CK_RV rewrap_key(Session&, const SR_REWRAP_KEY* source, const CK_BYTE* wrapped,
 
 // objects.cc (5.7).
 CK_RV create_object(Session&, const CK_ATTRIBUTE*, CK_ULONG, CK_OBJECT_HANDLE*);
+CK_RV copy_object(Session&, CK_OBJECT_HANDLE source, const CK_ATTRIBUTE*, CK_ULONG,
+                  CK_OBJECT_HANDLE*);
 CK_RV destroy_object(Session&, CK_OBJECT_HANDLE);
+// Bytes of its attributes and its value.
+CK_RV get_object_size(Session&, CK_OBJECT_HANDLE, CK_ULONG* size);
 CK_RV get_attribute_value(Session&, CK_OBJECT_HANDLE, CK_ATTRIBUTE*, CK_ULONG);
 CK_RV set_attribute_value(Session&, CK_OBJECT_HANDLE, const CK_ATTRIBUTE*, CK_ULONG);
 CK_RV find_objects_init(Session&, const CK_ATTRIBUTE*, CK_ULONG);

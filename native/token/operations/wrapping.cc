@@ -51,6 +51,7 @@ bool zero_pads(const MechanismRow& row) {
 CK_RV may_wrap(const Object& wrapping, const Object& key) {
   if (key.opaque || !(class_mask(key.object_class) & kHiddenKey)) return CKR_KEY_NOT_WRAPPABLE;
   if (!key.extractable) return CKR_KEY_UNEXTRACTABLE;
+  if (key.unavailable != CKR_OK) return key.unavailable;
   if (key.attributes.is_true(CKA_WRAP_WITH_TRUSTED) && !wrapping.attributes.is_true(CKA_TRUSTED))
     return CKR_KEY_NOT_WRAPPABLE;
   if (const Attribute* inner = wrapping.attributes.find(CKA_WRAP_TEMPLATE)) {

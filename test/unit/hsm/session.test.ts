@@ -179,6 +179,25 @@ describe('a session', () => {
     expect((await refused(session.destroyObject(other))).ckr).toBe('CKR_OBJECT_HANDLE_INVALID');
   });
 
+  it('copies an object and tells its size', async () => {
+    await using token = await openMemoryDevice();
+    const { session } = token;
+    const key = await importKey(session, 'CKK_GENERIC_SECRET', new Uint8Array(20), {});
+    const copy = await session.copyObject(key, { CKA_TOKEN: true, CKA_LABEL: 'kept' });
+    expect(await session.getAttributes(copy, ['CKA_TOKEN', 'CKA_LABEL'])).toEqual({
+      CKA_TOKEN: true,
+      CKA_LABEL: 'kept',
+    });
+    expect(await session.findObjects({ CKA_LABEL: 'kept' })).toEqual([copy]);
+    const large = await importKey(session, 'CKK_GENERIC_SECRET', new Uint8Array(120), {});
+    expect((await session.objectSize(large)) - (await session.objectSize(key))).toBe(100);
+    const fixed = await session.copyObject(key, { CKA_COPYABLE: false });
+    expect((await refused(session.copyObject(fixed, {}))).ckr).toBe('CKR_ACTION_PROHIBITED');
+    await session.destroyObject(key);
+    expect((await refused(session.copyObject(key, {}))).ckr).toBe('CKR_OBJECT_HANDLE_INVALID');
+    expect((await refused(session.objectSize(key))).ckr).toBe('CKR_OBJECT_HANDLE_INVALID');
+  });
+
   it('wraps and unwraps keys, authenticated and not', async () => {
     await using token = await openMemoryDevice();
     const { session } = token;
