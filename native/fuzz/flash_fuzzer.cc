@@ -166,10 +166,15 @@ void records(FuzzedDataProvider& input) {
   if (token::decode_token_record(bytes, &token_record))
     require(token::encode_token_record(token_record) == bytes, "a token record has one encoding");
   if (token::object_record_kind(bytes) == token::ObjectRecordKind::kPublic) {
+    const flash::Record record{1, 0, token::kObjectRecord, bytes, nullptr};
     std::shared_ptr<token::Object> object;
-    if (token::decode_public_object(bytes, &object) == CKR_OK) {
-      Secret again;
-      require(token::encode_public_object(*object, &again) == CKR_OK, "an object is encoded");
+    if (token::decode_public_object(record, &object) == CKR_OK && object->stored) {
+      token::Material material;
+      if (token::read_material(*object, nullptr, {{}, 0, 1}, &material) == CKR_OK &&
+          object->take(std::move(material)) == CKR_OK) {
+        Secret again;
+        require(token::encode_public_object(*object, &again) == CKR_OK, "an object is encoded");
+      }
     }
   }
 }
