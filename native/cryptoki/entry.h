@@ -40,8 +40,8 @@ template <class Body>
 CK_RV current(token::Slot& slot, Body body) {
   CK_RV rv = CKR_OK;
   do {
-    slot.follow();
-    rv = body();
+    rv = slot.follow();
+    if (rv == CKR_OK) rv = body();
   } while (rv == flash::kChangedElsewhere);
   return rv;
 }

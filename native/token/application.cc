@@ -143,7 +143,7 @@ CK_RV Application::open_session(std::size_t slot_index, CK_FLAGS flags, CK_SESSI
   if (flags & CKF_ASYNC_SESSION) return CKR_SESSION_ASYNC_NOT_SUPPORTED;
   const bool read_write = (flags & CKF_RW_SESSION) != 0;
   ApplicationSlot& its_place = place(slot_index);
-  its_place.slot.follow();
+  if (const CK_RV rv = its_place.slot.follow(); rv != CKR_OK) return rv;
   // An application whose sessions have all been idle too long comes back logged out.
   device->close_idle_sessions();
   if (const CK_RV rv = its_place.slot.admit_session(read_write); rv != CKR_OK) return rv;

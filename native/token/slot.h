@@ -34,9 +34,8 @@ class Slot {
   CK_RV load(const flash::Record& record);
 
   // What other processes did shows here from now on. Nanoseconds when they did nothing.
-  void follow() {
-    if (flash_.behind(index)) take_changes();
-  }
+  // CKR_STRONGROOM_BUSY: they did, and this thread does not wait.
+  CK_RV follow() { return flash_.behind(index) ? take_changes() : CKR_OK; }
 
   void info(CK_TOKEN_INFO* info);
 
@@ -95,7 +94,7 @@ class Slot {
   void list_built_ins(const AttributeSet& wanted, std::vector<std::uint64_t>* handles);
   void forget_objects();
   std::shared_ptr<const Object> find_record(flash::RecordId record);
-  void take_changes();
+  CK_RV take_changes();
   void take_token(const flash::Record& record);
   bool take_object(const flash::Record& record);
   TokenRecord token();

@@ -4,8 +4,8 @@
 namespace strongroom::token {
 
 // Nobody writes meanwhile: what is taken here would else be put in the place of a later change.
-void Slot::take_changes() {
-  if (no_wait) return;
+CK_RV Slot::take_changes() {
+  if (no_wait) return CKR_STRONGROOM_BUSY;
   flash_.catch_up();
   std::unique_lock gate(write_gate_);
   const std::vector<flash::RecordId> changed = flash_.take_changes(index);
@@ -23,6 +23,7 @@ void Slot::take_changes() {
     });
     if (!shown) withdraw(record_id);
   }
+  return CKR_OK;
 }
 
 // A PIN was changed, or the token initialised: whoever did that had no other process with a

@@ -46,7 +46,7 @@ class Watcher {
   }
 
   async end(): Promise<void> {
-    if (this.#process.exitCode !== null) return;
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     this.#process.stdin.end();
     await once(this.#process, 'exit');
   }
