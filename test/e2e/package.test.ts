@@ -128,11 +128,10 @@ describeUnless(elsewhere, 'the packed tarball', () => {
       expect(compilers.filter((name) => which(name, host.barePath))).toEqual([]);
     });
 
-    it('brings one package with it', () => {
+    it('brings few packages with it: headers, and what metrics are made with', () => {
       const packages = readdirSync(join(consumer, 'node_modules'));
       expect(packages.filter((name) => !name.startsWith('.'))).toEqual([
-        'node-addon-api',
-        'strongroom',
+        ...['@opentelemetry', 'bintrees', 'node-addon-api', 'prom-client', 'strongroom', 'tdigest'],
       ]);
     });
 
