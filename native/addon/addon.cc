@@ -88,6 +88,7 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
   opening->config.ulPinIterations = count(options, "pinIterations");
   opening->config.ulMaxSessionCount = count(options, "maxSessionCount");
   opening->config.bCreate = options.Get("create").ToBoolean().Value() ? CK_TRUE : CK_FALSE;
+  opening->config.bShared = options.Get("shared").ToBoolean().Value() ? CK_TRUE : CK_FALSE;
   opening->client = std::make_shared<Client>();
   return Background::run(
       info.Env(), [opening] { opening->run(); },

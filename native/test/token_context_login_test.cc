@@ -21,7 +21,7 @@ class TokenContextLoginTest : public TokenTest {
     of_private.flag(CKA_SIGN, true).flag(CKA_ALWAYS_AUTHENTICATE, true).flag(CKA_TOKEN, on_token);
     if (type == CKM_RSA_PKCS_KEY_PAIR_GEN) {
       of_public.number(CKA_MODULUS_BITS, 2048).flag(CKA_ENCRYPT, true);
-      of_private.flag(CKA_DECRYPT, true);
+      of_private.flag(CKA_DECRYPT, true).flag(CKA_UNWRAP, true);
     } else {
       of_public.bytes(CKA_EC_PARAMS, p256_parameters());
     }
@@ -122,6 +122,13 @@ TEST_F(TokenContextLoginTest, CallsWithoutAnInitCannotUseTheKey) {
   length = sizeof(opened);
   EXPECT_CKR(CKR_USER_NOT_LOGGED_IN,
              sr().SR_ReEncrypt(session, &from, out, sealed_length, &to, opened, &length));
+  // C_UnwrapKey has no Init, so no login can come between.
+  Attributes unwrapped;
+  unwrapped.number(CKA_CLASS, CKO_SECRET_KEY).number(CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+  CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+  EXPECT_CKR(CKR_USER_NOT_LOGGED_IN,
+             c().C_UnwrapKey(session, &by_oaep, pair.private_key, out, sealed_length,
+                             unwrapped.data(), unwrapped.count(), &key));
   // Nor does a login for one operation open the door for another call meanwhile.
   ASSERT_CKR(CKR_OK, sign_init(session, pair.private_key));
   ASSERT_CKR(CKR_OK, login_again(session));

@@ -15,6 +15,8 @@ export interface DeviceOptions {
   readonly slotCount: number;
   /** Make an empty device where none is; else CKR_TOKEN_NOT_PRESENT. */
   readonly create: boolean;
+  /** Other processes may have it open as well, if they share it, too. Default: this process alone. */
+  readonly shared?: boolean;
   /** PBKDF2 iterations for new PINs; absent: the token's default. A device in memory takes 1. */
   readonly pinIterations?: number;
   /** Sessions per slot; absent: the token's default. */
@@ -68,6 +70,7 @@ export async function openLink(options: DeviceOptions): Promise<InProcess> {
     pinIterations: options.pinIterations ?? 0,
     maxSessionCount: options.maxSessionCount ?? 0,
     create: options.create,
+    shared: options.shared ?? false,
   });
   if (rv !== CKR.CKR_OK || client === undefined || device === undefined) {
     throw new CkrError(rv, 'OpenDevice');

@@ -17,6 +17,7 @@ export interface NativeDeviceConfig {
   readonly pinIterations: number;
   readonly maxSessionCount: number;
   readonly create: boolean;
+  readonly shared: boolean;
 }
 
 /** One environment's share of an application. */

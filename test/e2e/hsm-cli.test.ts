@@ -7,6 +7,7 @@ import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Device } from '../../src/hsm/index.ts';
 import { openDevice } from '../../src/link/in-process.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 
@@ -239,13 +240,27 @@ describe('strongroom hsm', () => {
     expect(await prints(['self-test'])).toMatch(/^integrity +passed +FIPS 140-3/m);
   });
 
-  it('says that another process has the device', async () => {
-    await using device = await openDevice({
+  const held = (shared: boolean): Promise<Device> =>
+    openDevice({
       flashDirectory: join(directory, 'flash'),
       rootDirectory: join(directory, 'root'),
       slotCount: 1,
       create: false,
+      shared,
     });
+
+  it('works beside a program that has the device open', async () => {
+    await using device = await held(true);
+    const [slot] = await device.slots();
+    await using session = await slot?.openSession();
+    const before = (await session?.findObjects({}))?.length ?? 0;
+    await prints(['generate', 'ec', '--label', 'meanwhile']);
+    // The public half is seen without a login.
+    expect(await session?.findObjects({})).toHaveLength(before + 1);
+  });
+
+  it('says that another process has the device for itself', async () => {
+    await using device = await held(false);
     expect(await device.slots()).toHaveLength(1);
     expect(await refuses(3, ['slots'])).toContain('in use by another process');
   });

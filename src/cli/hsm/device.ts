@@ -71,6 +71,8 @@ export async function withDevice<T>(
       rootDirectory: join(place.directory, 'root'),
       slotCount: place.slotCount,
       create,
+      // As libstrongroom-pkcs11.so does: programs may have it open meanwhile.
+      shared: true,
     });
     return await use(device, place);
   } catch (error) {
