@@ -85,6 +85,15 @@ const HSM: Commands = {
     summary: 'make a key on a token',
     load: async () => (await import('./hsm/generate.ts')).hsmGenerate,
   },
+  import: {
+    summary: 'put a certificate on a token',
+    commands: {
+      certificate: {
+        summary: 'an X.509 certificate, PEM or DER',
+        load: async () => (await import('./hsm/import-certificate.ts')).hsmImportCertificate,
+      },
+    },
+  },
   delete: {
     summary: 'destroy an object',
     load: async () => (await import('./hsm/delete.ts')).hsmDelete,

@@ -22,6 +22,7 @@ export type {
   ObjectClass,
   Template,
 } from './attributes.ts';
+export { certificateTemplate } from './certificate.ts';
 export { CKA, CKF, CKK, CKM, CKO, CKR, CKR_ENDS, CKS, CKU, type CkrName } from './constants.ts';
 export { Device, type DeviceStatus } from './device.ts';
 export { CkrError, ckrName } from './errors.ts';

@@ -85,10 +85,12 @@ describe('help', () => {
     ['hsm', 'module-path'],
     ['hsm', 'pin'],
     ...['set', 'change', 'unlock'].map((name) => ['hsm', 'pin', name]),
+    ['hsm', 'import'],
+    ['hsm', 'import', 'certificate'],
     ['credentials'],
     ['doctor'],
   ];
-  const groups = ['', 'keys', 'hsm', 'hsm pin'];
+  const groups = ['', 'keys', 'hsm', 'hsm pin', 'hsm import'];
   it.each(words)('of strongroom %s %s says how to use it', async (...path) => {
     const { code, stdout, stderr } = await strongroom([...path, '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

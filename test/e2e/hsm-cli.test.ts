@@ -3,13 +3,16 @@
  * libstrongroom-pkcs11.so would open as well.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/hsm/index.ts';
 import { openDevice } from '../../src/link/in-process.ts';
+import { openssl, opensslPath } from '../support/openssl.ts';
 import { scratchDirectory } from '../support/scratch.ts';
+import { describeWithTool } from '../support/tools.ts';
 
 const command = fileURLToPath(new URL('../../bin/strongroom.mjs', import.meta.url));
 const scratch = scratchDirectory();
@@ -263,5 +266,64 @@ describe('strongroom hsm', () => {
     await using device = await held(false);
     expect(await device.slots()).toHaveLength(1);
     expect(await refuses(3, ['slots'])).toContain('in use by another process');
+  });
+});
+
+describeWithTool(opensslPath, 'openssl', 'a certificate on the token', () => {
+  it('comes from PEM and DER, and is found by its ID', async () => {
+    const files = {
+      pem: join(scratch, 'c.pem'),
+      der: join(scratch, 'c.der'),
+      key: join(scratch, 'k'),
+    };
+    openssl([
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+      ...['-subj', '/CN=a certificate/O=Example', '-keyout', files.key, '-out', files.pem],
+    ]);
+    openssl(['x509', '-in', files.pem, '-outform', 'DER', '-out', files.der]);
+    const place = { STRONGROOM_TOKEN_DIR: join(scratch, 'certificates') };
+    await prints(['init', 'c'], {
+      ...place,
+      STRONGROOM_SO_PIN: pins.so,
+      STRONGROOM_NEW_PIN: pins.user,
+    });
+    for (const file of [files.pem, files.der]) {
+      const text = await prints(
+        ['import', 'certificate', file, '--label', 'cert', '--id', '0a', '--json'],
+        place,
+      );
+      expect(JSON.parse(text).subject).toContain('CN=a certificate');
+    }
+    const { objects: listed } = JSON.parse(
+      await prints(['objects', '--id', '0a', '--json'], place),
+    );
+    expect(listed).toHaveLength(2);
+    expect(listed[0]).toMatchObject({ class: 'certificate', label: 'cert', marks: [] });
+
+    const device = await openDevice({
+      flashDirectory: join(place.STRONGROOM_TOKEN_DIR, 'flash'),
+      rootDirectory: join(place.STRONGROOM_TOKEN_DIR, 'root'),
+      slotCount: 1,
+      create: false,
+    });
+    try {
+      const [slot] = await device.slots();
+      await using session = await slot?.openSession();
+      const [handle] = (await session?.findObjects({ CKA_CLASS: 'CKO_CERTIFICATE' })) ?? [];
+      if (session === undefined || handle === undefined) return expect.unreachable();
+      const { CKA_VALUE: value } = await session.getAttributes(handle, ['CKA_VALUE']);
+      const digest = (bytes: Uint8Array): string =>
+        createHash('sha256').update(bytes).digest('hex');
+      expect(digest(value ?? new Uint8Array())).toBe(digest(readFileSync(files.der)));
+    } finally {
+      await device.close();
+    }
+    const environment = { ...place, STRONGROOM_PIN: pins.user };
+    expect(await refuses(1, ['import', 'certificate', files.key], environment)).toContain(
+      'is no X.509',
+    );
+    expect(await refuses(1, ['import', 'certificate', '/nowhere'], environment)).toContain(
+      'ENOENT',
+    );
   });
 });
