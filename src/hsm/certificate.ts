@@ -2,10 +2,8 @@
  * An X.509 certificate (RFC 5280 4.1, DER) as the attributes that PKCS#11 makes a certificate object of (v3.2, 4.6.3).
  */
 import type { Template } from './attributes.ts';
+import { CKC } from './constants.ts';
 import { DerReader, TAG } from './der.ts';
-
-/** CKC_X_509. */
-const X_509 = 0;
 
 /**
  * CKA_CLASS, CKA_CERTIFICATE_TYPE, CKA_VALUE and the names in it: what createObject needs. TypeError when the bytes are
@@ -25,7 +23,7 @@ export function certificateTemplate(der: Uint8Array): Template {
   fields.take(TAG.sequence); // subjectPublicKeyInfo
   return {
     CKA_CLASS: 'CKO_CERTIFICATE',
-    CKA_CERTIFICATE_TYPE: X_509,
+    CKA_CERTIFICATE_TYPE: CKC.CKC_X_509,
     CKA_SUBJECT: subject,
     CKA_ISSUER: issuer,
     CKA_SERIAL_NUMBER: serialNumber,
