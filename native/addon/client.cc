@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::size_t kResponseBytes = 64 * 1024;
 
+// A slab: request half, response half, and a word that says where in the output the next one goes.
+constexpr std::size_t kOutputOffsetAt = 2 * std::size_t{frame::kSlabBytes};
+constexpr std::size_t kSlabAllBytes = kOutputOffsetAt + sizeof(std::uint32_t);
+
 // A byte view of a typed array argument; an error is pending when it is none.
 bool view_of(napi_env env, napi_value value, frame::MutableBytes* out) {
   napi_typedarray_type type;
@@ -65,12 +69,19 @@ struct AsyncCall {
 
 }  // namespace
 
+Client::Client() : slab_(new std::uint8_t[kSlabAllBytes]()) {}
+
+std::uint32_t Client::word(std::size_t at) const {
+  std::uint32_t value = 0;
+  std::memcpy(&value, slab_.get() + at, sizeof value);
+  return value;
+}
+
 void Client::exec(frame::Bytes input, frame::MutableBytes output) {
   const frame::MutableBytes response(slab_.get() + frame::kSlabBytes, frame::kSlabBytes);
   // The frame says how long it is; a length beyond the slab is cut, and then not the frame's own.
-  std::uint32_t length = 0;
-  std::memcpy(&length, slab_.get() + offsetof(frame::Header, length), sizeof length);
-  length = std::clamp(length, frame::kHeaderBytes, frame::kSlabBytes);
+  const std::uint32_t length =
+      std::clamp(word(offsetof(frame::Header, length)), frame::kHeaderBytes, frame::kSlabBytes);
   const frame::MutableBytes request(request_.get(), length);
   std::memcpy(request.data(), slab_.get(), length);
   frame::execute(*attachment_, request, input, output, response, false);
@@ -79,40 +90,20 @@ void Client::exec(frame::Bytes input, frame::MutableBytes output) {
   frame::wipe(slab_.get(), length);
 }
 
-// exec(), execOut(output), execInOut(input, output)
+// exec(), execOut(output), execInOut(input, output): with an output, where it is lies in that from
+// then on.
 napi_value Client::exec_callback(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   std::size_t count = 2;
   void* data = nullptr;
   frame::MutableBytes input;
-  frame::MutableBytes output;
   if (napi_get_cb_info(env, info, &count, arguments, nullptr, &data) != napi_ok) return nullptr;
+  auto* client = static_cast<Client*>(data);
   if (count == 2 && !view_of(env, arguments[0], &input)) return nullptr;
-  if (count != 0 && !view_of(env, arguments[count == 2 ? 1 : 0], &output)) return nullptr;
-  auto* client = static_cast<Client*>(data);
-  if (!client->open_) {
-    napi_throw_error(env, nullptr, "the device was closed");
-    return nullptr;
-  }
-  client->exec(input, output);
-  return nullptr;
-}
-
-// execAt(buffer, offset): the room is what the frame says.
-napi_value Client::exec_at_callback(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
-  std::size_t count = 2;
-  void* data = nullptr;
-  void* buffer = nullptr;
-  std::size_t length = 0;
-  std::uint32_t offset = 0;
-  std::uint32_t room = 0;
-  if (napi_get_cb_info(env, info, &count, arguments, nullptr, &data) != napi_ok) return nullptr;
-  auto* client = static_cast<Client*>(data);
-  std::memcpy(&room, client->slab_.get() + offsetof(frame::Header, attached_output), sizeof room);
-  if (napi_get_arraybuffer_info(env, arguments[0], &buffer, &length) != napi_ok ||
-      napi_get_value_uint32(env, arguments[1], &offset) != napi_ok || offset > length ||
-      room > length - offset) {
+  if (count != 0 && !view_of(env, arguments[count == 2 ? 1 : 0], &client->output_)) return nullptr;
+  const std::uint32_t offset = client->word(kOutputOffsetAt);
+  const std::uint32_t room = client->word(offsetof(frame::Header, attached_output));
+  if (offset > client->output_.size() || room > client->output_.size() - offset) {
     napi_throw_range_error(env, nullptr, "the output does not lie in the buffer");
     return nullptr;
   }
@@ -120,7 +111,7 @@ napi_value Client::exec_at_callback(napi_env env, napi_callback_info info) {
     napi_throw_error(env, nullptr, "the device was closed");
     return nullptr;
   }
-  client->exec({}, {static_cast<std::uint8_t*>(buffer) + offset, room});
+  client->exec(input, client->output_.subspan(offset, room));
   return nullptr;
 }
 
@@ -192,9 +183,10 @@ Napi::Object Client::expose(Napi::Env env) {
   // The finaliser's reference keeps the memory for as long as there is a view of it.
   auto* kept = new std::shared_ptr<std::uint8_t[]>(slab_);
   auto buffer = Napi::ArrayBuffer::New(
-      env, slab_.get(), 2 * std::size_t{frame::kSlabBytes},
+      env, slab_.get(), kSlabAllBytes,
       [](Napi::Env, void*, std::shared_ptr<std::uint8_t[]>* reference) { delete reference; }, kept);
-  object.Set("slab", Napi::Uint8Array::New(env, buffer.ByteLength(), buffer, 0));
+  object.Set("slab", Napi::Uint8Array::New(env, kOutputOffsetAt, buffer, 0));
+  object.Set("outputOffset", Napi::Uint32Array::New(env, 1, buffer, kOutputOffsetAt));
   // A function's reference keeps this client for as long as the function can be called.
   const auto keep = [&](const char* name, Napi::Function function) {
     function.AddFinalizer([](Napi::Env, std::shared_ptr<Client>* self) { delete self; },
@@ -211,7 +203,6 @@ Napi::Object Client::expose(Napi::Env env) {
   add("exec", exec_callback);
   add("execOut", exec_callback);
   add("execInOut", exec_callback);
-  add("execAt", exec_at_callback);
   add("execAsync", exec_async_callback);
   keep("close", Napi::Function::New(env, close_callback, "close", this));
   return object;

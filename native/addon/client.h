@@ -17,6 +17,7 @@ namespace strongroom::addon {
 // environment's own thread, asynchronous calls on the thread pool.
 class Client : public std::enable_shared_from_this<Client> {
  public:
+  Client();
   void set_attachment(std::unique_ptr<frame::Attachment> attachment) {
     attachment_ = std::move(attachment);
   }
@@ -33,21 +34,22 @@ class Client : public std::enable_shared_from_this<Client> {
   std::size_t execute_async(frame::Bytes request, frame::MutableBytes response);
 
  private:
+  std::uint32_t word(std::size_t at) const;  // of the slab
   void exec(frame::Bytes input, frame::MutableBytes output);
   static napi_value exec_callback(napi_env env, napi_callback_info info);
-  static napi_value exec_at_callback(napi_env env, napi_callback_info info);
   static napi_value exec_async_callback(napi_env env, napi_callback_info info);
   static Napi::Value close_callback(const Napi::CallbackInfo& info);
 
   std::unique_ptr<frame::Attachment> attachment_;
-  // Request half, then response half. Ours, and not a SharedArrayBuffer's: copying into one of
-  // those is several times slower, and this stays valid whatever JavaScript does with its view.
-  // Shared with that view's finaliser.
-  const std::shared_ptr<std::uint8_t[]> slab_{
-      new std::uint8_t[2 * std::size_t{frame::kSlabBytes}]()};
+  // Ours, and not a SharedArrayBuffer's: copying into one of those is several times slower, and
+  // this stays valid whatever JavaScript does with its view. Shared with that view's finaliser.
+  const std::shared_ptr<std::uint8_t[]> slab_;
   // The request, copied out of memory that JavaScript can write to.
   const std::unique_ptr<std::uint8_t[]> request_{new std::uint8_t[frame::kSlabBytes]};
-  bool open_ = true;  // of the environment's thread
+  // What follows is of the environment's thread. Whoever calls exec without an output knows that
+  // the last one is still there.
+  frame::MutableBytes output_;
+  bool open_ = true;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable idle_;

@@ -15,45 +15,61 @@ Buffer.poolSize = PUBLIC_BYTES;
 /** Hands out room in a buffer, then in a new one when that is used up. */
 export class Pool {
   readonly #size: number;
-  #shared: ArrayBuffer;
+  readonly #allocate: (length: number) => Uint8Array<ArrayBuffer>;
+  #shared: Uint8Array<ArrayBuffer>;
   #used = 0;
   /** Where the room lies that was reserved last. */
-  buffer: ArrayBuffer;
+  bytes: Uint8Array<ArrayBuffer>;
+  #buffer: ArrayBuffer;
 
-  constructor(size: number) {
+  constructor(size: number, allocate: (length: number) => Uint8Array<ArrayBuffer>) {
     this.#size = size;
-    this.#shared = new ArrayBuffer(size);
-    this.buffer = this.#shared;
+    this.#allocate = allocate;
+    this.#shared = allocate(size);
+    this.bytes = this.#shared;
+    this.#buffer = this.#shared.buffer;
   }
 
-  /** Reserves `length` bytes in `buffer` and returns their offset. A long result has a buffer to itself. */
+  /** Reserves `length` bytes in `bytes` and returns their offset. A long result has a buffer to itself. */
   reserve(length: number): number {
     if (length < 0) throw new RangeError('a result cannot have a negative length');
     if (length > this.#size / 4) {
-      this.buffer = new ArrayBuffer(length);
+      this.#use(this.#allocate(length));
       return 0;
     }
     let offset = this.#used;
     if (offset + length > this.#size) {
-      this.#shared = new ArrayBuffer(this.#size);
+      this.#shared = this.#allocate(this.#size);
       offset = 0;
     }
     this.#used = offset + ((length + 7) & ~7);
-    if (this.buffer !== this.#shared) this.buffer = this.#shared;
+    if (this.bytes !== this.#shared) this.#use(this.#shared);
     return offset;
+  }
+
+  /** What was reserved last, from `offset` on. */
+  view(offset: number, length: number): Uint8Array {
+    return new Uint8Array(this.#buffer, offset, length);
   }
 
   /** Reserves `length` bytes and returns them. */
   take(length: number): Uint8Array {
-    const offset = this.reserve(length);
-    return new Uint8Array(this.buffer, offset, length);
+    return this.view(this.reserve(length), length);
+  }
+
+  #use(bytes: Uint8Array<ArrayBuffer>): void {
+    this.bytes = bytes;
+    this.#buffer = bytes.buffer;
   }
 }
 
-/** For bytes that are not secret. */
-export const publicPool: Pool = new Pool(PUBLIC_BYTES);
+/** For bytes that are not secret. What was in the memory before may be in a buffer, as in any of Buffer's own. */
+export const publicPool: Pool = new Pool(
+  PUBLIC_BYTES,
+  (length) => new Uint8Array(Buffer.allocUnsafeSlow(length).buffer),
+);
 /** For secrets, among secrets only. Whoever is given one wipes it. */
-export const secretPool: Pool = new Pool(SECRET_BYTES);
+export const secretPool: Pool = new Pool(SECRET_BYTES, (length) => new Uint8Array(length));
 
 /** A buffer for bytes that are not secret. */
 export const publicBuffer = (length: number): Uint8Array => publicPool.take(length);

@@ -157,20 +157,31 @@ function isGcm(mechanism: Mechanism): mechanism is GcmMechanism {
   return typeof mechanism === 'object' && mechanism.mechanism === 'CKM_AES_GCM';
 }
 
+/** How long an input is; of one that is too long for this path, only that. */
+const lengthOf = (input: Uint8Array): number => Math.min(input.length, SYNC_BYTES_MAX + 1) | 0;
+/** Words of a byte field after its length. */
+const wordsOf = (length: number): number => (length + 3) >> 2;
+
+/** Fields are written one after the other; `at` is the index of the word where the next one begins. */
 export class HotPath {
   readonly #transport: Transport;
   readonly #link: SyncLink;
   readonly #state: SessionState;
+  /** The session's handle, as two words. */
+  readonly #low: number = 0;
+  readonly #high: number = 0;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
   /** Index of the response's first word, and bytes of the request half. */
-  readonly #answer: number;
-  readonly #limit: number;
+  readonly #answer: number = 0;
+  readonly #limit: number = 0;
 
   constructor(transport: Transport, link: SyncLink, state: SessionState) {
     this.#transport = transport;
     this.#link = link;
     this.#state = state;
+    this.#low = state.low | 0;
+    this.#high = state.high | 0;
     this.#bytes = link.slab;
     this.#words = new Uint32Array(link.slab.buffer, link.slab.byteOffset, link.slab.byteLength / 4);
     this.#answer = link.responseOffset / 4;
@@ -183,9 +194,9 @@ export class HotPath {
     data: Uint8Array,
     into?: Uint8Array,
   ): Uint8Array | undefined {
-    if (!isGcm(mechanism)) return undefined;
-    const length = data.length + (mechanism.tagBits ?? DEFAULT_TAG_BITS) / 8;
-    return this.#gcm(HOT.Encrypt, mechanism, key, data, into, publicPool, length);
+    return isGcm(mechanism)
+      ? this.#gcm(HOT.Encrypt, mechanism, key, data, into, publicPool, 1)
+      : undefined;
   }
 
   decrypt(
@@ -194,11 +205,12 @@ export class HotPath {
     data: Uint8Array,
     into?: Uint8Array,
   ): Uint8Array | undefined {
-    if (!isGcm(mechanism)) return undefined;
-    const length = Math.max(0, data.length - (mechanism.tagBits ?? DEFAULT_TAG_BITS) / 8);
-    return this.#gcm(HOT.Decrypt, mechanism, key, data, into, secretPool, length);
+    return isGcm(mechanism)
+      ? this.#gcm(HOT.Decrypt, mechanism, key, data, into, secretPool, -1)
+      : undefined;
   }
 
+  /** `tags`: how many the output is longer than the input. */
   #gcm(
     command: Hot,
     mechanism: GcmMechanism,
@@ -206,19 +218,21 @@ export class HotPath {
     data: Uint8Array,
     into: Uint8Array | undefined,
     pool: Pool,
-    room: number,
+    tags: 1 | -1,
   ): Uint8Array | undefined {
-    const { iv } = mechanism;
-    const additionalData = mechanism.additionalData ?? empty;
-    if (!this.#fits(command, iv.length + additionalData.length, data)) return undefined;
+    const { iv, additionalData = empty, tagBits = DEFAULT_TAG_BITS } = mechanism;
+    const ivLength = lengthOf(iv);
+    const aadLength = lengthOf(additionalData);
+    const length = lengthOf(data);
+    if (!this.#fits(command, ivLength + aadLength, length)) return undefined;
     const words = this.#words;
     words[BODY] = CKM_AES_GCM;
-    words[BODY + 1] = 12 + ((iv.length + 3) & ~3) + ((additionalData.length + 3) & ~3);
-    let at = this.#put(this.#put(BODY_AT + 8, iv), additionalData);
-    words[at >> 2] = mechanism.tagBits ?? DEFAULT_TAG_BITS;
-    at = this.#handle(at + 4, key);
-    at = this.#data(at, data);
-    return this.#result(command, at, data, into, pool, room);
+    words[BODY + 1] = 4 * (3 + wordsOf(ivLength) + wordsOf(aadLength));
+    let at = this.#put(this.#put(BODY + 2, iv, ivLength), additionalData, aadLength);
+    words[at] = tagBits;
+    at = this.#data(this.#handle(at + 1, key), data, length);
+    const room = Math.max(0, length + tags * (tagBits >> 3));
+    return this.#result(command, at, data, length, into, pool, room);
   }
 
   /** Nonce, tag and ciphertext in one. */
@@ -228,16 +242,18 @@ export class HotPath {
     plaintext: Uint8Array,
     into?: Uint8Array,
   ): Uint8Array | undefined {
-    if (!this.#fits(HOT.MessageEncrypt, additionalData.length, plaintext)) return undefined;
+    const aadLength = lengthOf(additionalData);
+    const length = lengthOf(plaintext);
+    if (!this.#fits(HOT.MessageEncrypt, aadLength, length)) return undefined;
     const words = this.#words;
     words[BODY] = CKM_STRONGROOM_DERIVE_AES_GCM;
     words[BODY + 1] = 8;
     words[BODY + 2] = 0;
     words[BODY + 3] = 0;
-    let at = this.#put(this.#handle(BODY_AT + 16, key), additionalData);
-    const room = SEAL_HEAD_BYTES + plaintext.length;
-    at = this.#data(at, plaintext);
-    return this.#result(HOT.MessageEncrypt, at, plaintext, into, publicPool, room);
+    let at = this.#put(this.#handle(BODY + 4, key), additionalData, aadLength);
+    at = this.#data(at, plaintext, length);
+    const room = SEAL_HEAD_BYTES + length;
+    return this.#result(HOT.MessageEncrypt, at, plaintext, length, into, publicPool, room);
   }
 
   open(
@@ -248,15 +264,19 @@ export class HotPath {
     ciphertext: Uint8Array,
     into?: Uint8Array,
   ): Uint8Array | undefined {
-    const inlineBytes = nonce.length + tag.length + additionalData.length;
-    if (!this.#fits(HOT.MessageDecrypt, inlineBytes, ciphertext)) return undefined;
+    const nonceLength = lengthOf(nonce);
+    const tagLength = lengthOf(tag);
+    const aadLength = lengthOf(additionalData);
+    const length = lengthOf(ciphertext);
+    if (!this.#fits(HOT.MessageDecrypt, nonceLength + tagLength + aadLength, length))
+      return undefined;
     const words = this.#words;
     words[BODY] = CKM_STRONGROOM_DERIVE_AES_GCM;
-    let at = this.#put(this.#put(BODY_AT + 8, nonce), tag);
-    words[BODY + 1] = at - BODY_AT - 8;
-    at = this.#put(this.#handle(at, key), additionalData);
-    at = this.#data(at, ciphertext);
-    return this.#result(HOT.MessageDecrypt, at, ciphertext, into, secretPool, ciphertext.length);
+    let at = this.#put(this.#put(BODY + 2, nonce, nonceLength), tag, tagLength);
+    words[BODY + 1] = 4 * (at - BODY - 2);
+    at = this.#put(this.#handle(at, key), additionalData, aadLength);
+    at = this.#data(at, ciphertext, length);
+    return this.#result(HOT.MessageDecrypt, at, ciphertext, length, into, secretPool, length);
   }
 
   /** IV, tag and ciphertext in one. */
@@ -266,30 +286,31 @@ export class HotPath {
     plaintext: Uint8Array,
     into?: Uint8Array,
   ): Uint8Array | undefined {
-    const additionalData = message.additionalData ?? empty;
-    const ivLength = message.iv?.length ?? message.ivLength ?? GCM_IV_BYTES;
-    const tagBits = message.tagBits ?? DEFAULT_TAG_BITS;
-    if (!this.#fits(HOT.MessageEncrypt, ivLength + additionalData.length, plaintext))
-      return undefined;
+    const { iv, additionalData = empty, tagBits = DEFAULT_TAG_BITS } = message;
+    const ivLength = iv === undefined ? (message.ivLength ?? GCM_IV_BYTES) : lengthOf(iv);
+    const aadLength = lengthOf(additionalData);
+    const length = lengthOf(plaintext);
+    if (!this.#fits(HOT.MessageEncrypt, ivLength + aadLength, length)) return undefined;
     const words = this.#words;
     words[BODY] = CKM_AES_GCM;
-    let at = BODY_AT + 8;
-    if (message.iv) at = this.#put(at, message.iv);
+    let at = BODY + 2;
+    if (iv !== undefined) at = this.#put(at, iv, ivLength);
     else {
-      words[at >> 2] = ivLength;
-      this.#bytes.fill(0, at + 4, at + 4 + ((ivLength + 3) & ~3));
-      at += 4 + ((ivLength + 3) & ~3);
+      words[at] = ivLength;
+      at += 1;
+      words.fill(0, at, at + wordsOf(ivLength));
+      at += wordsOf(ivLength);
     }
-    words[at >> 2] = 0;
-    words[(at >> 2) + 1] = message.iv ? CKG.CKG_NO_GENERATE : CKG.CKG_GENERATE_RANDOM;
-    words[(at >> 2) + 2] = tagBits;
-    words[(at >> 2) + 3] = 0;
-    at += 16;
-    words[BODY + 1] = at - BODY_AT - 8;
-    at = this.#put(this.#handle(at, key), additionalData);
-    const room = ivLength + tagBits / 8 + plaintext.length;
-    at = this.#data(at, plaintext);
-    return this.#result(HOT.MessageEncrypt, at, plaintext, into, publicPool, room);
+    words[at] = 0;
+    words[at + 1] = iv === undefined ? CKG.CKG_GENERATE_RANDOM : CKG.CKG_NO_GENERATE;
+    words[at + 2] = tagBits;
+    words[at + 3] = 0;
+    at += 4;
+    words[BODY + 1] = 4 * (at - BODY - 2);
+    at = this.#put(this.#handle(at, key), additionalData, aadLength);
+    at = this.#data(at, plaintext, length);
+    const room = ivLength + (tagBits >> 3) + length;
+    return this.#result(HOT.MessageEncrypt, at, plaintext, length, into, publicPool, room);
   }
 
   decryptMessage(
@@ -298,21 +319,23 @@ export class HotPath {
     ciphertext: Uint8Array,
     into?: Uint8Array,
   ): Uint8Array | undefined {
-    const { iv, tag } = message;
-    const additionalData = message.additionalData ?? empty;
-    const inlineBytes = iv.length + tag.length + additionalData.length;
-    if (!this.#fits(HOT.MessageDecrypt, inlineBytes, ciphertext)) return undefined;
+    const { iv, tag, additionalData = empty } = message;
+    const ivLength = lengthOf(iv);
+    const tagLength = lengthOf(tag);
+    const aadLength = lengthOf(additionalData);
+    const length = lengthOf(ciphertext);
+    if (!this.#fits(HOT.MessageDecrypt, ivLength + tagLength + aadLength, length)) return undefined;
     const words = this.#words;
     words[BODY] = CKM_AES_GCM;
-    let at = this.#put(BODY_AT + 8, iv);
-    words[at >> 2] = 0;
-    words[(at >> 2) + 1] = CKG.CKG_NO_GENERATE;
-    words[(at >> 2) + 2] = tag.length * 8;
-    at = this.#put(at + 12, tag);
-    words[BODY + 1] = at - BODY_AT - 8;
-    at = this.#put(this.#handle(at, key), additionalData);
-    at = this.#data(at, ciphertext);
-    return this.#result(HOT.MessageDecrypt, at, ciphertext, into, secretPool, ciphertext.length);
+    let at = this.#put(BODY + 2, iv, ivLength);
+    words[at] = 0;
+    words[at + 1] = CKG.CKG_NO_GENERATE;
+    words[at + 2] = tagLength * 8;
+    at = this.#put(at + 3, tag, tagLength);
+    words[BODY + 1] = 4 * (at - BODY - 2);
+    at = this.#put(this.#handle(at, key), additionalData, aadLength);
+    at = this.#data(at, ciphertext, length);
+    return this.#result(HOT.MessageDecrypt, at, ciphertext, length, into, secretPool, length);
   }
 
   sealRandom(
@@ -321,13 +344,14 @@ export class HotPath {
     length: number,
     reveal: boolean,
   ): SealedRandom | undefined {
-    if (!this.#fits(HOT.SealRandom, additionalData.length, empty)) return undefined;
+    const aadLength = lengthOf(additionalData);
+    if (!this.#fits(HOT.SealRandom, aadLength, 0)) return undefined;
     if (!(length >= 0 && length <= SYNC_BYTES_MAX)) return undefined;
-    const at = this.#put(this.#handle(BODY_AT, key), additionalData);
-    this.#words[at >> 2] = length;
-    this.#words[(at >> 2) + 1] = reveal ? 1 : 0;
+    const at = this.#put(this.#handle(BODY, key), additionalData, aadLength);
+    this.#words[at] = length;
+    this.#words[at + 1] = reveal ? 1 : 0;
     const room = SEAL_HEAD_BYTES + (reveal ? 2 * length : length);
-    const output = this.#result(HOT.SealRandom, at + 8, empty, undefined, secretPool, room);
+    const output = this.#result(HOT.SealRandom, at + 2, empty, 0, undefined, secretPool, room);
     return output === undefined ? undefined : splitSealedRandom(output, length, reveal);
   }
 
@@ -338,12 +362,13 @@ export class HotPath {
     into?: Uint8Array,
   ): Uint8Array | undefined {
     const made = signatureOf(mechanism);
-    if (made === undefined || made.lengthMax === 0 || !this.#fits(HOT.Sign, 0, data))
+    const length = lengthOf(data);
+    if (made === undefined || made.lengthMax === 0 || !this.#fits(HOT.Sign, 0, length))
       return undefined;
     this.#words[BODY] = made.number;
     this.#words[BODY + 1] = 0;
-    const at = this.#data(this.#handle(BODY_AT + 8, key), data);
-    return this.#result(HOT.Sign, at, data, into, publicPool, made.lengthMax);
+    const at = this.#data(this.#handle(BODY + 2, key), data, length);
+    return this.#result(HOT.Sign, at, data, length, into, publicPool, made.lengthMax);
   }
 
   verify(
@@ -353,11 +378,14 @@ export class HotPath {
     signature: Uint8Array,
   ): boolean | undefined {
     const made = signatureOf(mechanism);
-    if (made === undefined || !this.#fits(HOT.Verify, signature.length, data)) return undefined;
+    const length = lengthOf(data);
+    const signatureLength = lengthOf(signature);
+    if (made === undefined || !this.#fits(HOT.Verify, signatureLength, length)) return undefined;
     this.#words[BODY] = made.number;
-    const at = this.#data(this.#handle(this.#put(BODY_AT + 4, made.parameter), key), data);
-    if (this.#header(HOT.Verify, this.#put(at, signature), data, -1))
-      this.#link.execInOut(data, empty);
+    let at = this.#put(BODY + 1, made.parameter, made.parameter.length);
+    at = this.#data(this.#handle(at, key), data, length);
+    at = this.#put(at, signature, signatureLength);
+    if (this.#header(HOT.Verify, at, length, -1)) this.#link.execInOut(data, empty, 0);
     else this.#link.exec();
     const status = this.#words[this.#answer + WORD.status]!;
     if (status === CKR_OK) return true;
@@ -368,90 +396,83 @@ export class HotPath {
   }
 
   generateRandom(length: number, into?: Uint8Array): Uint8Array | undefined {
-    if (!this.#fits(HOT.GenerateRandom, 0, empty)) return undefined;
+    if (!this.#fits(HOT.GenerateRandom, 0, 0)) return undefined;
     if (!(length >= 0 && length <= SYNC_BYTES_MAX)) return undefined;
     this.#words[BODY] = length;
-    return this.#result(HOT.GenerateRandom, BODY_AT + 4, empty, into, secretPool, length);
+    return this.#result(HOT.GenerateRandom, BODY + 1, empty, 0, into, secretPool, length);
   }
 
   /** Can this be executed here? Throws what a session that has ended answers. */
-  #fits(command: Hot, inlineBytes: number, data: Uint8Array): boolean {
-    const state = this.#state;
-    if (!state.open) this.#transport.requireOpen(state, command.name);
-    const inlineData = data.length >= ATTACH_FROM_BYTES ? 0 : data.length;
-    return inlineBytes + inlineData <= this.#limit && data.length <= SYNC_BYTES_MAX;
+  #fits(command: Hot, inlineLength: number, dataLength: number): boolean {
+    if (this.#state.open !== true) this.#transport.requireOpen(this.#state, command.name);
+    const inlineData = dataLength >= ATTACH_FROM_BYTES ? 0 : dataLength;
+    return inlineLength + inlineData <= this.#limit && dataLength <= SYNC_BYTES_MAX;
   }
 
   #handle(at: number, handle: number): number {
-    this.#words[at >> 2] = handle;
-    this.#words[(at >> 2) + 1] = handle / TWO_32;
-    return at + 8;
+    this.#words[at] = handle;
+    this.#words[at + 1] = handle / TWO_32;
+    return at + 2;
   }
 
   /** A byte field. */
-  #put(at: number, value: Uint8Array): number {
+  #put(at: number, value: Uint8Array, length: number): number {
     const words = this.#words;
-    const end = at + 4 + value.length;
-    words[at >> 2] = value.length;
-    words[end >> 2] = 0; // padding is zero; where there is none, what follows is written next
-    this.#bytes.set(value, at + 4);
-    return (end + 3) & ~3;
+    words[at] = length;
+    words[at + 1 + (length >> 2)] = 0; // padding is zero; where there is none, what follows is written next
+    if (length !== 0) this.#bytes.set(value, 4 * (at + 1));
+    return at + 1 + wordsOf(length);
   }
 
   /** The byte field that may be long: then only its length, marked as attached. */
-  #data(at: number, value: Uint8Array): number {
-    if (value.length < ATTACH_FROM_BYTES) return this.#put(at, value);
-    this.#words[at >> 2] = ATTACHED_MARK + value.length;
-    return at + 4;
+  #data(at: number, value: Uint8Array, length: number): number {
+    if (length < ATTACH_FROM_BYTES) return this.#put(at, value, length);
+    this.#words[at] = ATTACHED_MARK + length;
+    return at + 1;
   }
 
   /**
-   * The header of a request of `length` bytes with `room` for its output, -1 for a command that has none. True when the
-   * input travels attached.
+   * The header of a request that ends before the word `end`, with `room` for its output, -1 for a command that has none.
+   * True when the input travels attached.
    */
-  #header(command: Hot, length: number, input: Uint8Array, room: number): boolean {
+  #header(command: Hot, end: number, inputLength: number, room: number): boolean {
     const words = this.#words;
-    const state = this.#state;
-    const attached = input.length >= ATTACH_FROM_BYTES;
+    const attached = inputLength >= ATTACH_FROM_BYTES;
     this.#transport.commandCount += 1;
     words[WORD.magic] = MAGIC_WORD;
     words[WORD.command] = command.word;
     words[WORD.flags] = (attached ? ATTACHED_INPUT : 0) | (room < 0 ? 0 : ATTACHED_OUTPUT);
     words[WORD.sequence] = 0; // the answer comes back in the same call
-    words[WORD.sessionLow] = state.low;
-    words[WORD.sessionHigh] = state.high;
-    words[WORD.length] = length;
+    words[WORD.sessionLow] = this.#low | 0;
+    words[WORD.sessionHigh] = this.#high | 0;
+    words[WORD.length] = 4 * end;
     words[WORD.status] = 0;
-    words[WORD.attachedInput] = attached ? input.length : 0;
-    words[WORD.attachedOutput] = room < 0 ? 0 : room;
+    words[WORD.attachedInput] = attached ? inputLength | 0 : 0;
+    words[WORD.attachedOutput] = room < 0 ? 0 : room | 0;
     return attached;
   }
 
   /** Executes the request; its output goes to `into`, else to `room` bytes of the pool. */
   #result(
     command: Hot,
-    length: number,
+    end: number,
     input: Uint8Array,
+    inputLength: number,
     into: Uint8Array | undefined,
     pool: Pool,
     room: number,
   ): Uint8Array | undefined {
-    let offset = 0;
-    if (into !== undefined) {
-      if (this.#header(command, length, input, into.length)) this.#link.execInOut(input, into);
-      else this.#link.execOut(into);
-    } else {
-      // The view is made afterwards, at its final length: nothing of this call is kept in an object.
-      offset = pool.reserve(room);
-      if (this.#header(command, length, input, room))
-        this.#link.execInOut(input, new Uint8Array(pool.buffer, offset, room));
-      else this.#link.execAt(pool.buffer, offset);
-    }
+    // A view of the pool is made afterwards, at its final length: nothing of this call is kept in an object.
+    const offset = into === undefined ? pool.reserve(room) : 0;
+    const output = into ?? pool.bytes;
+    if (this.#header(command, end, inputLength, into === undefined ? room : into.length))
+      this.#link.execInOut(input, output, offset);
+    else this.#link.execOut(output, offset);
     const words = this.#words;
     const status = words[this.#answer + WORD.status]!;
     if (status === CKR_OK) {
       const produced = words[this.#answer + WORD.attachedOutput]!;
-      if (into === undefined) return new Uint8Array(pool.buffer, offset, produced);
+      if (into === undefined) return pool.view(offset, produced);
       return produced === into.length ? into : into.subarray(0, produced);
     }
     if (status === CKR_STRONGROOM_BUSY) return undefined;

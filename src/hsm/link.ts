@@ -27,12 +27,10 @@ export interface SyncLink {
   readonly responseOffset: number;
   /** Executes the request; its header says how long it is. */
   exec(): void;
-  /** The same with the attachable output going to `output`. */
-  execOut(output: Uint8Array): void;
+  /** The same with the attachable output going to `output` from `offset` on; the header says how much room is there. */
+  execOut(output: Uint8Array, offset: number): void;
   /** The same with the attachable input coming from `input`, too. */
-  execInOut(input: Uint8Array, output: Uint8Array): void;
-  /** As execOut, to `offset` of a buffer; the header says how much room is there. Cheaper than through a view. */
-  execAt(buffer: ArrayBuffer, offset: number): void;
+  execInOut(input: Uint8Array, output: Uint8Array, offset: number): void;
 }
 
 /** One request frame in, one response frame out. */

@@ -23,6 +23,61 @@ export interface DeviceOptions {
   readonly maxSessionCount?: number;
 }
 
+/** Buffers up to this size stay reachable until another takes their place. */
+const KEPT_BYTES_MAX = 64 * 1024;
+
+/** The length of a buffer, whatever it says of itself. */
+const byteLengthOf = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  'byteLength',
+)?.get as (this: Uint8Array) => number;
+
+/**
+ * To ask a buffer for its memory is a good part of a call, so it is asked once: as long as it is the same buffer and has
+ * the same length, its memory is where it was. One that was detached or has shrunk has become shorter.
+ */
+class InProcessSync implements SyncLink {
+  readonly slab: Uint8Array;
+  readonly responseOffset: number = SLAB_BYTES;
+  readonly #client: NativeClient;
+  readonly #outputOffset: Uint32Array;
+  #output: Uint8Array | undefined;
+  #outputBytes = 0;
+
+  constructor(client: NativeClient) {
+    this.slab = client.slab;
+    this.#client = client;
+    this.#outputOffset = client.outputOffset;
+  }
+
+  exec(): void {
+    this.#client.exec();
+  }
+
+  execOut(output: Uint8Array, offset: number): void {
+    this.#outputOffset[0] = offset;
+    if (output === this.#output && byteLengthOf.call(output) === this.#outputBytes) {
+      this.#client.exec();
+    } else {
+      this.#output = undefined;
+      this.#client.execOut(output);
+      this.#keep(output);
+    }
+  }
+
+  execInOut(input: Uint8Array, output: Uint8Array, offset: number): void {
+    this.#outputOffset[0] = offset;
+    this.#output = undefined;
+    this.#client.execInOut(input, output);
+    this.#keep(output);
+  }
+
+  #keep(output: Uint8Array): void {
+    this.#output = output.buffer.byteLength <= KEPT_BYTES_MAX ? output : undefined;
+    this.#outputBytes = byteLengthOf.call(output);
+  }
+}
+
 class InProcessLink implements Link {
   readonly frameBytesMax: number = FRAME_BYTES_MAX;
   readonly transactSync: SyncLink;
@@ -33,14 +88,7 @@ class InProcessLink implements Link {
   constructor(client: NativeClient, afterClose: () => Promise<void>) {
     this.#client = client;
     this.#afterClose = afterClose;
-    this.transactSync = {
-      slab: client.slab,
-      responseOffset: SLAB_BYTES,
-      exec: client.exec,
-      execOut: client.execOut,
-      execInOut: client.execInOut,
-      execAt: client.execAt,
-    };
+    this.transactSync = new InProcessSync(client);
   }
 
   async transact(request: Uint8Array, responseBytesMax = 0): Promise<Uint8Array> {

@@ -25,12 +25,15 @@ export interface NativeClient {
   readonly attachId: Uint8Array;
   /** The frame buffer of this environment, native memory: request half, then response half. */
   readonly slab: Uint8Array;
-  /** Executes the frame at the slab's start without waiting; the response is written at the slab's half. */
+  /** Native memory: where in the output buffer the output goes. The header's attachedOutput is its room. */
+  readonly outputOffset: Uint32Array;
+  /**
+   * Executes the frame at the slab's start without waiting; the response is written at the slab's half. An attached
+   * output goes to the buffer that was given last: the caller makes sure that it is still there, and as long as it was.
+   */
   exec(): void;
   execOut(output: Uint8Array): void;
   execInOut(input: Uint8Array, output: Uint8Array): void;
-  /** The output goes to `offset` of the buffer; the header's attachedOutput is its room. Cheaper than a view of it. */
-  execAt(buffer: ArrayBuffer, offset: number): void;
   /** Copies the request before it returns. Resolves with the response in a buffer of its own. */
   execAsync(request: Uint8Array, responseBytesMax: number): Promise<Uint8Array>;
   /** Waits for what is under way, closes this environment's sessions, drops its reference. Idempotent. */

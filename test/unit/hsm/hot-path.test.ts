@@ -24,7 +24,10 @@ const bytes = (length: number): Uint8Array =>
 function recorder(status: number) {
   const slab = new Uint8Array(2 * SLAB_BYTES).fill(0xee);
   const seen: { request: Uint8Array; input: Uint8Array; output: Uint8Array }[] = [];
-  const run = (input: Uint8Array, output: Uint8Array): void => {
+  const run = (input: Uint8Array, buffer: Uint8Array, offset: number): void => {
+    const room = new DataView(slab.buffer).getUint32(HEADER.attachedOutput * 4, true);
+    const whole = offset === 0 && room === buffer.length;
+    const output = whole ? buffer : buffer.subarray(offset, offset + room);
     const length = new DataView(slab.buffer).getUint32(HEADER.length * 4, true);
     seen.push({ request: Uint8Array.from(slab.subarray(0, length)), input, output });
     const answer = new DataView(slab.buffer, SLAB_BYTES);
@@ -34,13 +37,9 @@ function recorder(status: number) {
   const transactSync: SyncLink = {
     slab,
     responseOffset: SLAB_BYTES,
-    exec: () => run(none, none),
-    execOut: (output) => run(none, output),
+    exec: () => run(none, none, 0),
+    execOut: (output, offset) => run(none, output, offset),
     execInOut: run,
-    execAt: (buffer, offset) => {
-      const room = new DataView(slab.buffer).getUint32(HEADER.attachedOutput * 4, true);
-      run(none, new Uint8Array(buffer, offset, room));
-    },
   };
   const transport = new Transport({ transactSync } as unknown as Link);
   const state = transport.opened(sessionHandle);
