@@ -14,8 +14,8 @@ import { idBytes } from './object-views.ts';
 
 export const hsmImportCertificate: CommandLine = {
   help: `strongroom hsm import certificate FILE [FLAGS]: puts an X.509 certificate on the token
-FILE is PEM or DER; of several in one file, the first. The token keeps it and verifies nothing. Programs find the
-key of a certificate by an ID that both have. Prints its CKA_UNIQUE_ID.
+FILE is PEM or DER; of several in one file, the first. The token keeps it and verifies nothing. Programs find
+the key of a certificate by an ID that both have. Prints its CKA_UNIQUE_ID.
 
   --label TEXT        its CKA_LABEL
   --id HEX            its CKA_ID, two hexadecimal digits a byte
