@@ -1,6 +1,8 @@
 /**
  * What a PKCS#11 token does, one behaviour a case: `standard` is what v3.2 asks, in its section `clause`. A case returns
  * what it saw as text; where the standard leaves a choice, there are several answers that keep it.
+ *
+ * Long because it is one table: a case is a few lines and none knows another.
  */
 import { createCipheriv } from 'node:crypto';
 import type { ObjectHandle, Template } from '../../../src/hsm/index.ts';

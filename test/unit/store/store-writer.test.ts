@@ -380,7 +380,6 @@ describe('a data directory is refused, and left as it is,', () => {
           path,
           readFileSync(path, 'utf8').replace('"a2"', '"a3"').replace('"m2"', '"m3"'),
         ),
-      (path) => writeFileSync(path, `${readFileSync(path, 'utf8')}\n`),
     ];
     for (const damage of spoil) {
       const directory = await used();
@@ -393,6 +392,19 @@ describe('a data directory is refused, and left as it is,', () => {
 });
 
 describe('a data directory opens', () => {
+  it('when a power cut left something behind the last durable audit record, which is kept elsewhere', async () => {
+    const directory = await used();
+    const log = join(directory, 'audit.jsonl');
+    const sound = readFileSync(log, 'utf8');
+    for (const tail of ['\n', '\0'.repeat(5_000), '{"sequence":9}\n']) {
+      writeFileSync(log, `${sound}${tail}`);
+      await using opened = await open(directory);
+      expect(opened.store.sequence()).toBe(2);
+      expect(readFileSync(log, 'utf8')).toBe(sound);
+      expect(readFileSync(join(directory, 'audit.torn'), 'utf8')).toContain(tail);
+    }
+  });
+
   it('when the head is missing or empty', async () => {
     for (const text of [undefined, '', 'x']) {
       const directory = await used();
