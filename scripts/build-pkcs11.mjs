@@ -5,9 +5,14 @@
  * Ends 77 (the old convention for "skipped") when the machine cannot build it.
  */
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { build, unavailableExitCode, whatIsMissing } from './cmake.mjs';
+import { root } from './node-headers.mjs';
 
-const missing = whatIsMissing([['openssl/evp.h', 'libssl-dev']]);
+const missing = existsSync(join(root, 'CMakeLists.txt'))
+  ? whatIsMissing([['openssl/evp.h', 'libssl-dev']])
+  : 'CMakeLists.txt';
 if (missing) {
   console.error(`libstrongroom-pkcs11.so unavailable: ${missing} is missing`);
   process.exit(unavailableExitCode);

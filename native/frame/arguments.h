@@ -86,6 +86,11 @@ class Mechanism {
     std::vector<CK_SP800_108_DKM_LENGTH_FORMAT> lengths;
   };
 
+  struct RsaParameters {
+    CK_RSA_AES_KEY_WRAP_PARAMS rsa_aes_key_wrap_;
+    CK_RSA_PKCS_OAEP_PARAMS oaep_;
+  };
+
   CK_MECHANISM mechanism_{};
   union {
     CK_GCM_PARAMS single_;
@@ -99,10 +104,7 @@ class Mechanism {
     CK_SALSA20_CHACHA20_POLY1305_PARAMS poly1305_;
     CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS poly1305_message_;
     CK_RSA_PKCS_PSS_PARAMS pss_;
-    struct {
-      CK_RSA_AES_KEY_WRAP_PARAMS rsa_aes_key_wrap_;
-      CK_RSA_PKCS_OAEP_PARAMS oaep_;
-    } rsa_;
+    RsaParameters rsa_;
     std::uint64_t opaque_[2];  // aligned for whatever it is
   };
   std::unique_ptr<Kdf> kdf_;

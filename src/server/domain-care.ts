@@ -61,7 +61,8 @@ export class DomainCare implements AsyncDisposable {
   readonly #options: DomainCareOptions;
   readonly #clock: Clock;
   readonly #stopping = new AbortController();
-  readonly #regions = new Map<string, RegionCare>();
+  /** One each, also for callers that come while it is opened: two would both rewrap. */
+  readonly #regions = new Map<string, Promise<RegionCare>>();
   #store: (MetadataStore & AuditLog) | undefined;
   #ceremony: Promise<unknown> = Promise.resolve();
 
@@ -120,7 +121,8 @@ export class DomainCare implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort(new DomainCareError('the service is stopping'));
     await this.#ceremony;
-    for (const care of this.#regions.values()) await care[Symbol.asyncDispose]();
+    for (const opening of this.#regions.values())
+      await (await opening.catch(() => undefined))?.[Symbol.asyncDispose]();
     await this.#store?.[Symbol.asyncDispose]();
   }
 
@@ -186,9 +188,18 @@ export class DomainCare implements AsyncDisposable {
     return regions;
   }
 
-  async #of(region: string): Promise<RegionCare> {
-    const known = this.#regions.get(region);
-    if (known !== undefined) return known;
+  #of(region: string): Promise<RegionCare> {
+    let care = this.#regions.get(region);
+    if (care === undefined) {
+      care = this.#open(region);
+      this.#regions.set(region, care);
+      // The next one that asks tries again.
+      care.catch(() => this.#regions.delete(region));
+    }
+    return care;
+  }
+
+  async #open(region: string): Promise<RegionCare> {
     const { device, userPin } = this.#options;
     this.#store ??= this.#options.openStore();
     const store = this.#store;
@@ -196,9 +207,7 @@ export class DomainCare implements AsyncDisposable {
     const domain = await RegionDomain.open({ slot, userPin, region, store, laneCountMax: 1 });
     const done = (ids: readonly string[]) =>
       this.#event('RewrapKeyTokens', region, { domainKeyIds: ids });
-    const care = new RegionCare(region, domain, store, this.#clock, this.#stopping.signal, done);
-    this.#regions.set(region, care);
-    return care;
+    return new RegionCare(region, domain, store, this.#clock, this.#stopping.signal, done);
   }
 
   #event(operation: string, region: string, parameters: Readonly<Record<string, unknown>>): string {

@@ -219,7 +219,9 @@ describe('a data directory that cannot be used', () => {
     const { dataDirectory, keyId } = await made();
     const journal = join(dataDirectory, 'hsm/flash');
     const file = readdirSync(journal).find((name) => name.startsWith('journal')) ?? '';
-    const whole = readFileSync(join(journal, file));
+    // Zeros are kept ahead of the last record.
+    const room = readFileSync(join(journal, file));
+    const whole = room.subarray(0, room.findLastIndex((byte) => byte !== 0) + 1);
     for (const cut of [1, 17, 100]) {
       writeFileSync(join(journal, file), whole.subarray(0, whole.length - cut));
       const { status, stderr } = serve('--port', '0', '--data-dir', dataDirectory);

@@ -1,7 +1,7 @@
 /**
  * What a disk may hold after a power cut, made from a recording (recorder.c). The rules: a file's writes and truncations are
  * durable after the file's sync, a directory's names after the directory's. Of everything since, an image keeps a random
- * part: each is lost or done, writes also torn at sectors, and whatever was done later may be there while what came before
+ * part: each is lost or done, writes also torn (at sectors, which a disk writes whole), and whatever was done later may be there while what came before
  * is not. A rename is atomic.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -155,7 +155,10 @@ function done(content: Buffer, { kind, at, bytes }: Operation): Buffer {
 function torn(content: Buffer, operation: Operation, random: Random): Buffer {
   if (operation.kind === 'T') return content;
   if (random() < 0.5) {
-    const bytes = operation.bytes.subarray(0, Math.floor(random() * operation.bytes.length));
+    const cut = operation.at + Math.floor(random() * operation.bytes.length);
+    // What was there before changes by whole sectors; what is added may end anywhere.
+    const end = cut < content.length ? Math.floor(cut / SECTOR_BYTES) * SECTOR_BYTES : cut;
+    const bytes = operation.bytes.subarray(0, Math.max(0, end - operation.at));
     return bytes.length === 0 ? content : done(content, { ...operation, bytes });
   }
   let next = content;
