@@ -203,6 +203,14 @@ TEST_F(TokenPersistenceTest, ATokenRecordOfALaterBuildIsNotTakenForAnEmptyToken)
   ASSERT_CKR(CKR_OK,
              flash::Flash::open(files, flash_directory,
                                 flash::file_root_secret(files, root_directory), false, &flash));
+  ByteString reserved_in_use = before;
+  reserved_in_use[2] = 1;
+  put(reserved_in_use);
+  flash.reset();
+  EXPECT_CKR(CKR_STRONGROOM_FLASH_VERSION, sr().SR_OpenDevice(&config, &device));
+  ASSERT_CKR(CKR_OK,
+             flash::Flash::open(files, flash_directory,
+                                flash::file_root_secret(files, root_directory), false, &flash));
   put(before);
   flash.reset();
   open();

@@ -37,7 +37,7 @@ bool Burials::load(Bytes record) {
   std::uint16_t version;
   std::uint16_t reserved;
   if (!reader.integer(&version) || version != kRecordVersion || !reader.integer(&reserved) ||
-      reader.rest().size() % sizeof(BurialDigest) != 0) {
+      reserved != 0 || reader.rest().size() % sizeof(BurialDigest) != 0) {
     return false;
   }
   std::vector<BurialDigest> digests(reader.rest().size() / sizeof(BurialDigest));

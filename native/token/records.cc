@@ -184,7 +184,7 @@ bool decode_token_record(Bytes record, TokenRecord* out) {
   std::uint16_t version;
   std::uint16_t reserved;
   const bool read = in.integer(&version) && version == kRecordVersion && in.integer(&reserved) &&
-                    read_array(in, &token.label) && decode_pin(in, &token.so) &&
+                    reserved == 0 && read_array(in, &token.label) && decode_pin(in, &token.so) &&
                     decode_pin(in, &token.user) && in.empty();
   if (read) *out = token;
   return read;
