@@ -3,14 +3,62 @@
  */
 import type { ServiceRequest } from '../api/transport.ts';
 
-/** The account root: the only kind of principal there is. */
-export interface Principal {
-  readonly type: 'Root';
+/** What every signed caller has. `type` is that of CloudTrail's userIdentity. */
+interface SignedPrincipal {
   /** 12 digits. */
   readonly accountId: string;
+  /** As AWS's messages show it; a role session's is its STS ARN. */
   readonly arn: string;
+  /** aws:userid: `AIDA...`, `AROA...:session`, `account:name` of a federated user, the account id of a root. */
+  readonly userId: string;
   readonly accessKeyId: string;
 }
+
+/** What temporary credentials say of themselves. */
+export interface SessionFacts {
+  /** Milliseconds since the epoch, wallClock. */
+  readonly issuedAtMs: number;
+  /** When they end: wallClock. */
+  readonly expiresAtMs: number;
+  readonly mfaAuthenticated: boolean;
+  readonly sourceIdentity?: string | undefined;
+  /** Session tags by key: they win over those of the role or user. */
+  readonly tags: ReadonlyMap<string, string>;
+  /** Texts of session policies; undefined: none were passed. */
+  readonly policies?: readonly string[] | undefined;
+}
+
+export interface RootPrincipal extends SignedPrincipal {
+  readonly type: 'Root';
+}
+
+export interface UserPrincipal extends SignedPrincipal {
+  readonly type: 'IAMUser';
+  /** Without its path. */
+  readonly userName: string;
+  /** Of GetSessionToken; undefined: long-term credentials. */
+  readonly session?: SessionFacts | undefined;
+}
+
+/** A session of a role. */
+export interface RolePrincipal extends SignedPrincipal {
+  readonly type: 'AssumedRole';
+  /** The role's own ARN, with its path: aws:PrincipalArn. */
+  readonly roleArn: string;
+  readonly roleName: string;
+  readonly sessionName: string;
+  readonly session: SessionFacts;
+}
+
+/** A session of GetFederationToken. */
+export interface FederatedPrincipal extends SignedPrincipal {
+  readonly type: 'FederatedUser';
+  /** ARN of the user (or root) who asked for it, and whose policies bound it. */
+  readonly issuerArn: string;
+  readonly session: SessionFacts;
+}
+
+export type Principal = RootPrincipal | UserPrincipal | RolePrincipal | FederatedPrincipal;
 
 /** 12 decimal digits: what an AWS account id is. */
 export function isAccountId(text: string): boolean {
@@ -36,6 +84,7 @@ export interface Identity {
  */
 export type Authenticator = (request: ServiceRequest) => Identity;
 
-export function rootPrincipal(accountId: string, accessKeyId: string): Principal {
-  return { type: 'Root', accountId, arn: `arn:aws:iam::${accountId}:root`, accessKeyId };
+export function rootPrincipal(accountId: string, accessKeyId: string): RootPrincipal {
+  const arn = `arn:aws:iam::${accountId}:root`;
+  return { type: 'Root', accountId, arn, userId: accountId, accessKeyId };
 }
