@@ -182,6 +182,17 @@ CK_RV rewrap_key(CK_SESSION_HANDLE hSession, SR_REWRAP_KEY* source, CK_BYTE_PTR 
   });
 }
 
+CK_RV reset_device(SR_DEVICE number) {
+  return contained([&]() -> CK_RV {
+    const auto device = library().device(number);
+    if (!device) return CKR_ARGUMENTS_BAD;
+    for (const auto& application : library().applications(*device)) {
+      for (std::size_t i = 0; i < device->slot_count(); ++i) application->close_all_sessions(i);
+    }
+    return CKR_OK;
+  });
+}
+
 CK_RV fail_self_test(const char* name) {
   return contained([&]() -> CK_RV {
     self_test::fail_next(name);
@@ -207,7 +218,7 @@ CK_RV get_self_tests(CK_UTF8CHAR_PTR pText, CK_ULONG_PTR pulLen) {
 }
 
 SR_FUNCTION_LIST list = {
-    .version = {1, 5},
+    .version = {1, 6},
     .SR_OpenDevice = open_device,
     .SR_CloseDevice = close_device,
     .SR_GetDeviceStatus = get_device_status,
@@ -231,6 +242,7 @@ SR_FUNCTION_LIST list = {
     .SR_BuryWrapped = bury_wrapped,
     .SR_RunSelfTests = run_self_tests,
     .SR_RewrapKey = rewrap_key,
+    .SR_ResetDevice = reset_device,
 };
 
 }  // namespace

@@ -205,6 +205,11 @@ struct SR_FUNCTION_LIST {
   (CK_SESSION_HANDLE, SR_REWRAP_KEY* pSource, CK_BYTE_PTR pWrapped, CK_ULONG ulWrappedLen,
    CK_BYTE_PTR pAad, CK_ULONG ulAadLen, SR_REWRAP_KEY* pDestination, CK_BYTE_PTR pRewrapped,
    CK_ULONG_PTR pulRewrappedLen);
+
+  // From version 1.6. The device starts anew, as after its reset button was pushed: every session
+  // of every application is closed, with its session objects and the login. What is under way on a
+  // session ends as it can. Applications stay, and flash and PIN counters are untouched.
+  CK_RV (*SR_ResetDevice)(SR_DEVICE);
 };
 
 }  // extern "C"

@@ -161,10 +161,24 @@ CK_RV Application::close_all_sessions(CK_SLOT_ID slot) {
                                    : invoke(module_.list.C_CloseAllSessions, slot);
 }
 
+void Application::forget_sessions(const Module& module, SR_DEVICE device) {
+  std::vector<std::shared_ptr<Application>> all;
+  {
+    Registry& live = registry();
+    std::lock_guard lock(live.mutex);
+    for (const auto& entry : live.applications) {
+      auto application = entry.lock();
+      if (application && &application->module_ == &module && application->device_ == device)
+        all.push_back(std::move(application));
+    }
+  }
+  for (const auto& application : all) application->close_attachment(0);
+}
+
 void Application::close_attachment(std::uint32_t attachment) {
   std::vector<std::uint64_t> open;
   sessions_.for_each([&](SessionPlace& place, std::uint64_t handle) {
-    if (place.attachment.load() == attachment) open.push_back(handle);
+    if (attachment == 0 || place.attachment.load() == attachment) open.push_back(handle);
   });
   for (const std::uint64_t handle : open) {
     HeldSession session;

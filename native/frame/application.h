@@ -74,9 +74,12 @@ class Application {
   // Closes the held session and forgets its objects.
   CK_RV close_session(HeldSession* session);
   CK_RV close_all_sessions(CK_SLOT_ID slot);
-  void close_attachment(std::uint32_t attachment);
+  void close_attachment(std::uint32_t attachment);  // 0: of all of them
 
   // An object's place is reserved before the module makes it, so that nothing can fail afterwards.
+  // The device was reset: lets go of every session of all its applications, each once the call that
+  // it serves has ended.
+  static void forget_sessions(const Module& module, SR_DEVICE device);
   // CKR_STRONGROOM_BUSY, CKR_HOST_MEMORY.
   CK_RV reserve_object(bool wait, ObjectPlace** place);
   void give_back(ObjectPlace* place) { objects_.give_back(place); }

@@ -99,6 +99,7 @@ inline constexpr Row kRows[] = {
   {44, "RewrapKey", true, true, false, 6, {FieldType::kMechanism, FieldType::kObject, FieldType::kData, FieldType::kBytes, FieldType::kMechanism, FieldType::kObject}, 1, {FieldType::kData}},
   {45, "CopyObject", true, true, false, 2, {FieldType::kObject, FieldType::kTemplate}, 1, {FieldType::kObject}},
   {46, "GetObjectSize", true, true, false, 1, {FieldType::kObject}, 1, {FieldType::kU64}},
+  {47, "ResetDevice", false, false, false, 0, {}, 0, {}},
 };
 
 // X(number, Name, handler): every command; kRows[number - 1] is its row.
@@ -148,7 +149,8 @@ inline constexpr Row kRows[] = {
   X(43, BuryWrapped, bury_wrapped) \
   X(44, RewrapKey, rewrap_key) \
   X(45, CopyObject, copy_object) \
-  X(46, GetObjectSize, get_object_size)
+  X(46, GetObjectSize, get_object_size) \
+  X(47, ResetDevice, reset_device)
 
 // X(mechanism, bytes): mechanisms whose parameter is that many bytes without a pointer.
 #define SR_FOR_EACH_OPAQUE_MECHANISM(X) \

@@ -274,6 +274,8 @@ export const commands = {
     number: 46, clause: 'C_GetObjectSize', session: true, sync: true, request: { object: 'object' }, response: { bytes: 'u64' },
     ckr: ['CKR_OBJECT_HANDLE_INVALID', 'CKR_INFORMATION_SENSITIVE'],
   },
+  /** Every session of the device's applications is closed. */
+  ResetDevice: { number: 47, clause: 'SR_ResetDevice', request: {}, response: {}, ckr: [] },
 };
 
 const pss = { single: { hash: 'u32', mgf: 'u32', saltLength: 'u32' } };

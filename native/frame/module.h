@@ -20,6 +20,8 @@ struct Module {
   const SR_FUNCTION_LIST* burials() const { return vendor_from(3); }
   // The same, when it can wrap anew under another key (from its version 1.5).
   const SR_FUNCTION_LIST* rewraps() const { return vendor_from(5); }
+  // The same, when it can be reset (from its version 1.6).
+  const SR_FUNCTION_LIST* resets() const { return vendor_from(6); }
 
   // functions is a CK_FUNCTION_LIST, _3_0 or _3_2 as its version says; vendor may be null.
   explicit Module(const void* functions, const SR_FUNCTION_LIST* vendor_functions = nullptr)

@@ -80,6 +80,15 @@ CK_RV get_self_tests(Call& call) {
   return rv;
 }
 
+CK_RV reset_device(Call& call) {
+  if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;
+  const SR_FUNCTION_LIST* vendor = call.module.resets();
+  if (vendor == nullptr) return CKR_FUNCTION_NOT_SUPPORTED;
+  const CK_RV rv = vendor->SR_ResetDevice(call.application.device());
+  if (rv == CKR_OK) Application::forget_sessions(call.module, call.application.device());
+  return rv;
+}
+
 CK_RV fail_self_test(Call& call) {
   const Bytes name = call.in.bytes();
   if (!call.in.finish()) return CKR_STRONGROOM_FRAME_INVALID;

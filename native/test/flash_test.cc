@@ -246,7 +246,7 @@ TEST_F(FlashTest, GoesOnAfterAFullDisk) {
   EXPECT_EQ(put(*opened.flash, 2, {2}), CKR_OK);
 }
 
-TEST_F(FlashTest, RefusesAfterAFailedSyncUntilOpenedAgain) {
+TEST_F(FlashTest, AfterAFailedSyncWhatWasRefusedIsTakenBack) {
   for (const char* site : {sync_site::kJournalCommit, sync_site::kAnchorStore}) {
     RecordingFileSystem disk(3);
     {
@@ -254,15 +254,19 @@ TEST_F(FlashTest, RefusesAfterAFailedSyncUntilOpenedAgain) {
       ASSERT_EQ(put(*opened.flash, 1, {1}), CKR_OK);
       disk.fail_next_sync(site);
       EXPECT_EQ(put(*opened.flash, 1, {2}), CKR_DEVICE_ERROR);
+      // Nor may it be settled while the disk still fails.
+      disk.fail_next_sync(sync_site::kAnchorLoad);
       EXPECT_EQ(put(*opened.flash, 2, {2}), CKR_DEVICE_ERROR);
+      disk.fail_next_sync(sync_site::kJournalOpen);
       EXPECT_EQ(opened.flash->set_failed_tries(0, PinRole::kSo, 1), CKR_DEVICE_ERROR);
       EXPECT_EQ(opened.flash->failed_tries(0, PinRole::kSo), 0u);
       EXPECT_EQ(contents(*opened.flash), (Values{{1, {1}}}));
+      EXPECT_EQ(put(*opened.flash, 2, {3}), CKR_OK);
+      EXPECT_EQ(contents(*opened.flash), (Values{{1, {1}}, {2, {3}}}));
     }
     const auto opened = open_on(disk);
     ASSERT_EQ(opened.rv, CKR_OK);
-    EXPECT_EQ(contents(*opened.flash), (Values{{1, {2}}}));
-    EXPECT_EQ(put(*opened.flash, 2, {2}), CKR_OK);
+    EXPECT_EQ(contents(*opened.flash), (Values{{1, {1}}, {2, {3}}}));
   }
 }
 

@@ -305,6 +305,21 @@ TEST_F(Frame, AnAttachmentTakesOnlyItsOwnSessionsAlong) {
   EXPECT_EQ(Attachment::attach(module_, AttachId{}, &second), CKR_ARGUMENTS_BAD);
 }
 
+TEST_F(Frame, AResetEndsTheSessionsOfAllApplications) {
+  std::unique_ptr<Attachment> stranger;
+  ASSERT_EQ(Attachment::open(module_, client_->application().device(), &stranger), CKR_OK);
+  open(*stranger);
+  ASSERT_GE(status().ulSessionCount, 2u);
+  EXPECT_EQ(run("ResetDevice", 0, Body()), CKR_OK);
+  EXPECT_EQ(status().ulSessionCount, 0u);
+  EXPECT_EQ(status().ulSessionObjectCount, 0u);
+  EXPECT_EQ(run("GetSessionInfo", session_, Body()), CKR_SESSION_HANDLE_INVALID);
+  session_ = open(*client_);
+  EXPECT_EQ(run("GetSessionInfo", session_, Body()), CKR_OK);
+  EXPECT_EQ(run("GetAttributeValue", session_, Body().u64(key_).u32(1).u32(CKA_CLASS)),
+            CKR_OBJECT_HANDLE_INVALID);
+}
+
 TEST_F(Frame, WhatMayNotWaitAnswersBusy) {
   for (const Row& row : kRows) {
     if (row.sync) continue;

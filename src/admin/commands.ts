@@ -80,6 +80,18 @@ export function clockCommand(clock: MovableClock): AdminCommand {
   };
 }
 
+/** `device`: `{"action":"reset"}`, as if its reset button was pushed: a fault, for tests. Answers when it is over. */
+export function deviceCommand(device: { reset(): Promise<void> }): AdminCommand {
+  return {
+    name: 'device',
+    async run({ action, ...others }) {
+      refuseArguments(others);
+      if (action !== 'reset') throw new AdminError('INVALID_ARGUMENTS', 'action is: reset');
+      await device.reset();
+    },
+  };
+}
+
 /** `back-up`: `{"file":…}`, an absolute path where nothing is yet. Answers when it is complete. */
 export function backUpCommand(backUp: (file: string) => Promise<unknown>): AdminCommand {
   return {

@@ -1,6 +1,7 @@
 /**
  * AuditFile: whole lines appended to audit.jsonl. A write that fails half-way is cut off again, so that the
- * file always ends with a whole line and the next write may simply be tried once there is space.
+ * file always ends with a whole line and the next write may simply be tried once there is space. After a sync that failed
+ * nothing is appended until what it was to make durable is written again and synced.
  */
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { errorText } from '../values/unknown.ts';
@@ -11,6 +12,8 @@ export interface AppendFile {
   /** @returns bytes written, which may be fewer than given. */
   write(bytes: Uint8Array): number;
   truncate(length: number): void;
+  /** Writes over what the file has there, all of it. */
+  rewrite(bytes: Uint8Array, at: number): void;
   sync(): void;
   close(): void;
 }
@@ -23,10 +26,22 @@ export function openAppendFile(path: string): { file: AppendFile; length: number
     file: {
       write: (bytes) => writeSync(fd, bytes),
       truncate: (length) => ftruncateSync(fd, length),
+      rewrite: (bytes, at) => rewriteSync(path, bytes, at),
       sync: () => fdatasyncSync(fd),
       close: () => closeSync(fd),
     },
   };
+}
+
+/** Through a descriptor of its own: one that appends writes nowhere else. */
+function rewriteSync(path: string, bytes: Uint8Array, at: number): void {
+  const fd = openSync(path, 'r+');
+  try {
+    for (let done = 0; done < bytes.length; )
+      done += writeSync(fd, bytes, done, bytes.length - done, at + done);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 export class AuditFile {
@@ -35,8 +50,9 @@ export class AuditFile {
   #length: number;
   /** Something past #length could not be cut off yet. */
   #torn = false;
-  #unsynced = false;
-  #failed: AuditUnavailableError | undefined;
+  /** Whole lines that no sync has made durable. */
+  #unsynced: Buffer[] = [];
+  #syncFailed = false;
 
   /** @param length bytes in the file, which end with a whole line. */
   constructor(file: AppendFile, length: number) {
@@ -46,7 +62,7 @@ export class AuditFile {
 
   /** Appends all lines or none. @throws AuditUnavailableError; later calls may succeed. */
   append(lines: readonly string[]): void {
-    if (this.#failed) throw this.#failed;
+    if (this.#syncFailed) this.#mend();
     const bytes = Buffer.from(`${lines.join('\n')}\n`);
     try {
       if (this.#torn) this.#cut();
@@ -65,36 +81,53 @@ export class AuditFile {
       });
     }
     this.#torn = false;
-    this.#unsynced = true;
+    this.#unsynced.push(bytes);
     this.#length += bytes.length;
   }
 
-  /**
-   * Makes every appended line durable.
-   * @throws AuditUnavailableError, for good: after a failed sync the kernel may have dropped the pages, and a
-   * later sync that succeeds would prove nothing.
-   */
+  /** Makes every appended line durable. @throws AuditUnavailableError; later calls may succeed. */
   sync(): void {
-    if (this.#failed) throw this.#failed;
-    if (!this.#unsynced) return;
-    try {
-      this.#file.sync();
-    } catch (cause) {
-      this.#failed = new AuditUnavailableError(
-        `audit log cannot be made durable, restart needed: ${errorText(cause)}`,
-        { cause },
-      );
-      throw this.#failed;
-    }
-    this.#unsynced = false;
+    if (this.#syncFailed) this.#mend();
+    if (this.#unsynced.length > 0) this.#sync();
   }
 
   close(): void {
     this.#file.close();
   }
 
+  /**
+   * After a failed sync the kernel may have dropped the pages, and a later sync that succeeds would prove nothing of them. So
+   * they are written again: over themselves, since they may have been acknowledged.
+   */
+  #mend(): void {
+    const bytes = Buffer.concat(this.#unsynced);
+    try {
+      this.#file.rewrite(bytes, this.#length - bytes.length);
+    } catch (cause) {
+      throw notDurable(cause);
+    }
+    this.#sync();
+  }
+
+  #sync(): void {
+    try {
+      this.#file.sync();
+    } catch (cause) {
+      this.#syncFailed = true;
+      throw notDurable(cause);
+    }
+    this.#syncFailed = false;
+    this.#unsynced = [];
+  }
+
   #cut(): void {
     this.#file.truncate(this.#length);
     this.#torn = false;
   }
+}
+
+function notDurable(cause: unknown): AuditUnavailableError {
+  return new AuditUnavailableError(`audit log cannot be made durable: ${errorText(cause)}`, {
+    cause,
+  });
 }

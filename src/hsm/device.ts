@@ -98,6 +98,15 @@ export class Device implements AsyncDisposable {
     });
   }
 
+  /**
+   * Starts the device anew, as its reset button does: all sessions of all its applications end, with their session objects and
+   * logins; the epoch moves. CKR_FUNCTION_NOT_SUPPORTED as for status.
+   */
+  async reset(): Promise<void> {
+    await this.#transport.call('ResetDevice', NO_SESSION, {});
+    this.#transport.removed();
+  }
+
   /** Closes the sessions opened through this object and lets go of the device. Idempotent. */
   close(): Promise<void> {
     if (this.#closed === undefined) {

@@ -7,6 +7,7 @@
  * file never tells of what did not happen; the sequence moves last, so that who sees it can read the change.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { AuditUnavailableError } from '../audit/audit-log.ts';
 import type { AuditTrail } from '../audit/audit-trail.ts';
 import type { Position } from '../audit/sequencer.ts';
 import { errorText } from '../values/unknown.ts';
@@ -49,7 +50,8 @@ export class SqliteEngine implements Engine {
   readonly #pruneOutbox: StatementSync;
   readonly #pruneChanges: StatementSync;
   #syncTimer: NodeJS.Timeout | undefined;
-  #failed: StoreUnavailableError | undefined;
+  /** A sync or a roll-back failed: the write-ahead log may hold what was told to have failed. */
+  #isUnknown = false;
 
   constructor(database: DatabaseSync, trail: AuditTrail, head: StoreHead, options: EngineOptions) {
     this.#database = database;
@@ -71,13 +73,22 @@ export class SqliteEngine implements Engine {
   }
 
   append(events: readonly string[]): void {
+    try {
+      this.#mend();
+    } catch (cause) {
+      throw new AuditUnavailableError(errorText(cause), { cause });
+    }
     this.#trail.append(events);
     if (this.#options.auditSyncMs === 0) this.#syncLog();
     else this.#syncLater();
   }
 
   commit(transactions: readonly Transaction[]): (number | Error)[] {
-    if (this.#failed) return transactions.map(() => this.#failed as Error);
+    try {
+      this.#mend();
+    } catch (error) {
+      return transactions.map(() => error as StoreUnavailableError);
+    }
     const before = this.#trail.position;
     try {
       if (transactions.some(({ audit }) => audit !== undefined)) this.#trail.prepare();
@@ -88,13 +99,8 @@ export class SqliteEngine implements Engine {
       const error = new StoreUnavailableError(`nothing was written: ${errorText(cause)}`, {
         cause,
       });
-      if (isSyncFailure(cause)) {
-        // What was written may yet turn up after a restart; only a restart can tell.
-        this.#failed = new StoreUnavailableError(
-          `a sync failed, restart needed: ${errorText(cause)}`,
-        );
-        return transactions.map(() => this.#failed as Error);
-      }
+      if (isSyncFailure(cause)) this.#isUnknown = true;
+      if (this.#isUnknown) return transactions.map(() => error);
       // One that cannot be written (too large for the disk) must not fail its neighbours.
       if (transactions.length > 1 && isSqliteError(cause)) {
         return transactions.flatMap((transaction) => this.commit([transaction]));
@@ -105,18 +111,8 @@ export class SqliteEngine implements Engine {
 
   /** The database overwrites what is deleted in it; the log before it still has old pages, and is emptied. */
   scrub(): void {
-    if (this.#failed) throw this.#failed;
-    let isBusy: boolean;
-    try {
-      isBusy = this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.busy !== 0;
-    } catch (cause) {
-      const error = new StoreUnavailableError(`the log was not emptied: ${errorText(cause)}`, {
-        cause,
-      });
-      if (isSyncFailure(cause)) this.#failed = error;
-      throw error;
-    }
-    if (isBusy) throw new StoreUnavailableError('the log was not emptied: it is being read');
+    this.#mend();
+    this.#emptyLog();
   }
 
   /** Makes the log durable and closes everything. @throws AuditUnavailableError */
@@ -193,14 +189,37 @@ export class SqliteEngine implements Engine {
   #rollBack(): void {
     try {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-    } catch (cause) {
-      this.#failed = new StoreUnavailableError(
-        `a roll-back failed, restart needed: ${errorText(cause)}`,
-        {
-          cause,
-        },
-      );
+    } catch {
+      this.#isUnknown = true;
     }
+  }
+
+  /**
+   * Goes on after a sync that failed. What is committed is written into the database and synced there, and the write-ahead log
+   * with what was rolled back is emptied: nothing that was told to have failed turns up later. Until that succeeds nothing is
+   * written, the audit log neither, whose next numbers that log may hold as well.
+   * @throws StoreUnavailableError
+   */
+  #mend(): void {
+    if (!this.#isUnknown) return;
+    this.#isUnknown = false;
+    this.#rollBack();
+    if (this.#isUnknown) throw new StoreUnavailableError('a transaction cannot be rolled back');
+    this.#isUnknown = true;
+    this.#emptyLog();
+    this.#isUnknown = false;
+  }
+
+  /** @throws StoreUnavailableError */
+  #emptyLog(): void {
+    let isBusy: boolean;
+    try {
+      isBusy = this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.busy !== 0;
+    } catch (cause) {
+      if (isSyncFailure(cause)) this.#isUnknown = true;
+      throw new StoreUnavailableError(`the log was not emptied: ${errorText(cause)}`, { cause });
+    }
+    if (isBusy) throw new StoreUnavailableError('the log was not emptied: it is being read');
   }
 
   /** Writes what the log is owed and makes it durable. @throws AuditUnavailableError */
@@ -221,7 +240,7 @@ export class SqliteEngine implements Engine {
       try {
         this.#syncLog();
       } catch {
-        // A failed sync is for good, and append() reports it; a failed write of owed lines is tried again.
+        // Tried again by the next append or commit, which reports it.
       }
     }, this.#options.auditSyncMs);
   }

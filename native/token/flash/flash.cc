@@ -131,6 +131,8 @@ class JournaledFlash final : public Flash {
 
   CK_RV begin_turn(LockMode mode);
   void end_turn(LockMode mode);
+  void lose_track() { refusing_ = unsettled_ = true; }
+  CK_RV find_out();
   CK_RV follow_others(bool settle);
   CK_RV follow_generation(const Head& committed, bool settle, std::string* cause);
   Journal::Visit applying_others();
@@ -162,7 +164,8 @@ class JournaledFlash final : public Flash {
   // The leader's alone: whoever set leading_.
   Anchor anchor_;                       // the durable one
   std::uint64_t compaction_floor_ = 0;  // after a failed one: bytes of journal before the next
-  std::atomic<bool> refusing_{false};   // what is on disk is unknown until opened again
+  std::atomic<bool> refusing_{false};   // what is on disk is unknown
+  bool unsettled_ = false;              // and the next turn may find out, as opening does
 
   std::mutex mutex_;  // guards the queue; never held while anything waits for a disk
   std::condition_variable turn_;
@@ -466,7 +469,7 @@ void JournaledFlash::carry_out(Request* group) {
   Anchor next = anchor_;
   const CK_RV appended = append_changes(group, &staged, &next.head);
   CK_RV anchored = CKR_DEVICE_ERROR;
-  if (journal_->broken()) refusing_ = true;
+  if (journal_->broken()) lose_track();
   const bool counters = count_tries(group, &next);
   const bool moved = appended == CKR_OK && next.head != anchor_.head;
   if (!refusing_ && !counters && !moved) {
@@ -474,7 +477,7 @@ void JournaledFlash::carry_out(Request* group) {
   } else if (!refusing_) {
     const IdBlock more = more_ids(&next);
     anchored = store_anchor(next);
-    if (anchored != CKR_OK) refusing_ = true;
+    if (anchored != CKR_OK) lose_track();
     const std::lock_guard guard(ids_mutex_);
     if (anchored == CKR_OK && more.limit != 0) spare_ids_ = more;
   }
@@ -544,24 +547,25 @@ void JournaledFlash::know_anchor(const Anchor& anchor) {
   }
 }
 
-// --- other processes ---
+// --- other processes, and what is unknown after a failure ---
 
 CK_RV JournaledFlash::begin_turn(LockMode mode) {
-  if (refusing_) return CKR_DEVICE_ERROR;
-  if (others_ == nullptr) return CKR_OK;
-  if (!others_->take_turn(mode)) return CKR_DEVICE_ERROR;
-  const bool settle = mode == LockMode::kExclusive && others_->unsettled();
+  if (refusing_ && !(unsettled_ && mode == LockMode::kExclusive)) return CKR_DEVICE_ERROR;
+  if (others_ == nullptr && !unsettled_) return CKR_OK;
+  if (others_ != nullptr && !others_->take_turn(mode)) return CKR_DEVICE_ERROR;
+  const bool settle = mode == LockMode::kExclusive && others_ != nullptr && others_->unsettled();
   CK_RV rv = CKR_HOST_MEMORY;
   try {
-    rv = follow_others(settle);
+    rv = unsettled_ ? find_out() : follow_others(settle);
   } catch (const std::bad_alloc&) {
   }
-  if (rv == CKR_OK && mode == LockMode::kExclusive) others_->begin_writing();
-  if (rv != CKR_OK) others_->end_turn();
+  if (others_ != nullptr && rv == CKR_OK && mode == LockMode::kExclusive) others_->begin_writing();
+  if (others_ != nullptr && rv != CKR_OK) others_->end_turn();
   // The anchor or the journal are not what they can have become: somebody put others in their
   // place.
   if (rv == CKR_STRONGROOM_FLASH_INTEGRITY || rv == CKR_STRONGROOM_FLASH_VERSION) {
     refusing_ = true;
+    unsettled_ = false;
     rv = CKR_DEVICE_ERROR;
   }
   return rv;
@@ -572,6 +576,41 @@ void JournaledFlash::end_turn(LockMode mode) {
   if (others_ == nullptr) return;
   if (mode == LockMode::kExclusive && !refusing_) others_->end_writing();
   others_->end_turn();
+}
+
+// After a write or a sync that failed: reads what is on disk as opening does. What was answered
+// with an error is taken back, unless another process has settled it: then it stays.
+CK_RV JournaledFlash::find_out() {
+  std::vector<std::uint8_t> encoded;
+  std::string cause;
+  Anchor now;
+  CK_RV rv = root_->load_anchor(true, &encoded);
+  if (rv == CKR_OK) rv = decode_anchor(*anchor_key_, encoded, &now, &cause);
+  if (rv != CKR_OK) return rv;
+  const std::lock_guard guard(state_mutex_);
+  if (now.device_id != device_id_ || now.head.generation < anchor_.head.generation ||
+      now.head.sequence < anchor_.head.sequence || now.id_limit < anchor_.id_limit) {
+    return CKR_STRONGROOM_FLASH_INTEGRITY;
+  }
+  const bool taken_back = others_ == nullptr || others_->end().sequence == anchor_.head.sequence;
+  if (taken_back && now.head.generation == anchor_.head.generation) now.head = anchor_.head;
+  // The anchor first: one that names a batch which is cut off would look like a loss.
+  rv = store_anchor(now);
+  if (rv == CKR_OK) rv = follow_generation(now.head, !taken_back, &cause);
+  if (rv == CKR_OK && taken_back) rv = journal_->settle_end();
+  if (rv != CKR_OK) return rv;
+  if (now.head != journal_->head()) {
+    now.head = journal_->head();
+    if (rv = store_anchor(now); rv != CKR_OK) return rv;
+  }
+  if (others_ != nullptr) {
+    others_->announce(now.head, true);
+    counters_seen_ = others_->counters();
+    changes_seen_ = changes_->load();
+  }
+  remove_other_generations();  // litter: what cannot be removed now is removed later
+  refusing_ = unsettled_ = false;
+  return CKR_OK;
 }
 
 CK_RV JournaledFlash::follow_others(bool settle) {
@@ -755,7 +794,7 @@ CK_RV JournaledFlash::compact() {
   next.head = journal->head();
   rv = store_anchor(next);
   if (rv != CKR_OK) {
-    refusing_ = true;
+    lose_track();
     return rv;
   }
   {

@@ -58,6 +58,8 @@ class Journal {
   // never acknowledged, and all that was found is durable when it answers CKR_OK. On failure what
   // was visited is what lies before head().
   CK_RV replay(const Head& committed, bool settle, const Visit& visit, std::string* cause);
+  // Cuts off what lies behind head(), durably.
+  CK_RV settle_end();
   // Visits the batches from head() to this one. False: they are not there, or cannot be read; what
   // was visited lies before head().
   bool advance(std::uint64_t sequence, const Visit& visit);
@@ -83,7 +85,6 @@ class Journal {
   CK_RV write_batch(std::vector<std::uint8_t>& batch);
   CK_RV seal(Bytes plaintext, std::vector<std::uint8_t>* batch, Head* next);
   void cut_back();
-  CK_RV settle_end();
 
   std::unique_ptr<File> file_;
   std::shared_ptr<algorithms::Key> key_;

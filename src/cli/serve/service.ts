@@ -6,6 +6,7 @@ import { AdminPlane, AdminServer } from '../../admin/admin-server.ts';
 import {
   backUpCommand,
   clockCommand,
+  deviceCommand,
   domainCommand,
   metricsCommand,
   statusCommand,
@@ -175,6 +176,7 @@ async function assemble(options: ServeOptions, parts: AsyncDisposableStack) {
     stopCommand(requestStop),
     clockCommand(clock),
     domainCommand(domainCare),
+    deviceCommand(device),
     ...(data === undefined ? [] : [backUpCommand((file) => backUp({ ...data, deviceId, file }))]),
   ]);
   if (data !== undefined) parts.use(await AdminServer.listen({ lock: data.lock, plane: admin }));

@@ -37,6 +37,11 @@ export class FlakyFile implements AppendFile {
     this.bytes = this.bytes.slice(0, length);
   }
 
+  rewrite(bytes: Uint8Array, at: number): void {
+    const text = Buffer.from(bytes).toString('latin1');
+    this.bytes = this.bytes.slice(0, at) + text + this.bytes.slice(at + text.length);
+  }
+
   sync(): void {
     if (this.failSync) throw new Error('i/o error');
     this.syncs++;
