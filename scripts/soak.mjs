@@ -5,6 +5,7 @@
  *   fuzz     each fuzz target for an hour
  *   images   5,000 crash images of a whole KMS
  *   kills    2,000 kill -9 of a KMS under load
+ *   load     10 minutes of full load on 64 connections, after its warm-up
  *
  * --scale 0.01 runs a hundredth of each, to see that it works.
  */
@@ -37,6 +38,10 @@ const parts = {
   kills: {
     command: vitest('fault', 'test/fault/server-kill.test.ts'),
     environment: { STRONGROOM_KILL_ROUNDS: scaled(2000) },
+  },
+  load: {
+    command: vitest('fault', 'test/fault/load.test.ts'),
+    environment: { STRONGROOM_LOAD_SECONDS: scaled(600) },
   },
 };
 
