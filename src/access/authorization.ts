@@ -1,14 +1,24 @@
 /**
  * The Authorization header of Signature Version 4, and the rules it must keep before any secret is looked at.
+ * presigned.ts reads the same out of a query string.
  * Source: AWS IAM User Guide, "Elements of an AWS API request signature". Texts that were not recorded for
  * KMS are those of AWS's common authentication layer.
  */
 import { type KmsException, kmsException } from '../api/exceptions.ts';
 import type { ServiceRequest } from '../api/transport.ts';
 
-const algorithm = 'AWS4-HMAC-SHA256';
-const service = 'kms';
+export const algorithm = 'AWS4-HMAC-SHA256';
 const terminator = 'aws4_request';
+
+/** What a credential scope may name of what is served here. */
+export type SignedService = 'kms' | 'sts' | 'iam';
+
+/** What a credential scope has to be of. */
+export interface ScopeRule {
+  readonly service: SignedService;
+  /** The Regions served. */
+  readonly regions: ReadonlySet<string>;
+}
 
 /** The headers a signature covers. */
 export interface SignedHeaders {
@@ -23,7 +33,8 @@ export interface Signer {
   /** `yyyymmdd` of the credential scope. */
   readonly date: string;
   readonly region: string;
-  /** `<date>/<region>/kms/aws4_request` */
+  readonly service: SignedService;
+  /** `<date>/<region>/<service>/aws4_request` */
   readonly scope: string;
   readonly signedHeaders: SignedHeaders;
 }
@@ -34,7 +45,7 @@ export interface Authorization {
   readonly signature: string;
 }
 
-function incomplete(message: string): KmsException {
+export function incomplete(message: string): KmsException {
   return kmsException('IncompleteSignatureException', message);
 }
 
@@ -52,16 +63,11 @@ function parameter(header: string, name: string): string | undefined {
 
 /**
  * Reads the header and checks the credential scope's service, terminator and Region.
- * @param regions the Regions served
  * @throws KmsException MissingAuthenticationTokenException, IncompleteSignatureException,
  *   InvalidSignatureException
  */
-export function parseAuthorization(
-  request: ServiceRequest,
-  regions: ReadonlySet<string>,
-): Authorization {
+export function parseAuthorization(request: ServiceRequest, rule: ScopeRule): Authorization {
   const header = request.headers.authorization;
-  // A signature in the query string (presigned) is not taken: KMS clients sign the header.
   if (header === undefined || header === '') {
     throw kmsException('MissingAuthenticationTokenException', 'Missing Authentication Token');
   }
@@ -83,7 +89,7 @@ export function parseAuthorization(
   }
   const names = signedHeaders.split(';');
   const signer = {
-    ...parseCredential(credential, regions),
+    ...parseCredential(credential, rule),
     signedHeaders: { text: signedHeaders, names },
   };
   return { signer, signature };
@@ -93,9 +99,13 @@ function isDated({ headers }: ServiceRequest): boolean {
   return headers['x-amz-date'] !== undefined || headers.date !== undefined;
 }
 
-function parseCredential(
+/** The global endpoints of IAM and STS sign for it, whatever is served besides. */
+const globalRegion = 'us-east-1';
+
+/** @throws KmsException IncompleteSignatureException, InvalidSignatureException */
+export function parseCredential(
   credential: string,
-  regions: ReadonlySet<string>,
+  { service, regions }: ScopeRule,
 ): Omit<Signer, 'signedHeaders'> {
   const parts = credential.split('/');
   const [accessKeyId, date, region, scopeService, scopeTerminator] = parts;
@@ -105,7 +115,8 @@ function parseCredential(
     );
   }
   const wrong: string[] = [];
-  if (!regions.has(region)) wrong.push('Credential should be scoped to a valid region.');
+  const isServed = regions.has(region) || (service !== 'kms' && region === globalRegion);
+  if (!isServed) wrong.push('Credential should be scoped to a valid region.');
   if (scopeService !== service) {
     wrong.push(`Credential should be scoped to correct service: '${service}'.`);
   }
@@ -113,7 +124,7 @@ function parseCredential(
     wrong.push(`Credential should be scoped with a valid terminator: '${terminator}'.`);
   }
   if (wrong.length > 0) throw kmsException('InvalidSignatureException', wrong.join(' '));
-  return { accessKeyId, date, region, scope: credential.slice(accessKeyId.length + 1) };
+  return { accessKeyId, date, region, service, scope: credential.slice(accessKeyId.length + 1) };
 }
 
 /** Hex digits of an HMAC-SHA-256. */

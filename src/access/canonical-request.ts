@@ -45,17 +45,27 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-function canonicalQuery(query: string): string {
-  if (query === '') return '';
+/** Names and values of a query string, percent-encoding undone, in order. */
+export function queryParameters(query: string): [string, string][] {
   return query
     .split('&')
     .filter((part) => part !== '')
     .map((part): [string, string] => {
       const equals = part.indexOf('=');
-      const [name, value] =
-        equals < 0 ? [part, ''] : [part.slice(0, equals), part.slice(equals + 1)];
-      return [encode(decode(name)), encode(decode(value))];
-    })
+      return equals < 0
+        ? [decode(part), '']
+        : [decode(part.slice(0, equals)), decode(part.slice(equals + 1))];
+    });
+}
+
+/** Where a presigned request has its signature, which it cannot cover. */
+export const signatureParameter = 'X-Amz-Signature';
+
+function canonicalQuery(query: string, isPresigned: boolean): string {
+  if (query === '') return '';
+  return queryParameters(query)
+    .filter(([name]) => !isPresigned || name !== signatureParameter)
+    .map(([name, value]): [string, string] => [encode(name), encode(value)])
     .sort(([nameA, valueA], [nameB, valueB]) => compare(nameA, nameB) || compare(valueA, valueB))
     .map(([name, value]) => `${name}=${value}`)
     .join('&');
@@ -85,18 +95,20 @@ function headerValue(rawHeaders: readonly string[], name: string): string | unde
 
 /**
  * @param payloadHash hex SHA-256 of the body received
+ * @param isPresigned the signature is in the query string
  * @returns the text, or undefined when a signed header is not in the request
  */
 export function canonicalRequest(
   request: ServiceRequest,
   signedHeaders: SignedHeaders,
   payloadHash: string,
+  isPresigned = false,
 ): string | undefined {
   const { method, url } = request;
   const question = url.indexOf('?');
   const path = question < 0 ? url : url.slice(0, question);
   const query = question < 0 ? '' : url.slice(question + 1);
-  let text = `${method}\n${canonicalPath(path)}\n${canonicalQuery(query)}\n`;
+  let text = `${method}\n${canonicalPath(path)}\n${canonicalQuery(query, isPresigned)}\n`;
   for (const name of signedHeaders.names) {
     const value = headerValue(request.rawHeaders, name);
     if (value === undefined) return undefined;

@@ -11,15 +11,27 @@ export interface Credential {
   readonly derivationKey: KeyObject;
 }
 
-export class CredentialStore {
+/** Keys by their id. */
+export interface CredentialSource {
+  get(accessKeyId: string): Credential | undefined;
+}
+
+/** @param secretAccessKey 40 characters in AWS; any text */
+export function credential(principal: Principal, secretAccessKey: string): Credential {
+  return { principal, derivationKey: createSecretKey(`AWS4${secretAccessKey}`, 'utf8') };
+}
+
+export class CredentialStore implements CredentialSource {
   readonly #credentials = new Map<string, Credential>();
 
   /** Adds (or replaces) an access key of an account's root. */
   addRoot(accountId: string, { accessKeyId, secretAccessKey }: AccessKey): void {
-    this.#credentials.set(accessKeyId, {
-      principal: rootPrincipal(accountId, accessKeyId),
-      derivationKey: createSecretKey(`AWS4${secretAccessKey}`, 'utf8'),
-    });
+    this.add(rootPrincipal(accountId, accessKeyId), secretAccessKey);
+  }
+
+  /** Adds (or replaces) a long-term access key: the one that the principal names. */
+  add(principal: Principal, secretAccessKey: string): void {
+    this.#credentials.set(principal.accessKeyId, credential(principal, secretAccessKey));
   }
 
   get(accessKeyId: string): Credential | undefined {

@@ -1,8 +1,9 @@
 /**
- * Authentication for `--dev`: whoever sends a well-formed Authorization header is the root of one account.
+ * Authentication for `--dev`: whoever sends a well-formed Authorization header, or presigned query, is the root of one account.
  * No secret, signature or date is checked, so a server that uses this listens on the loopback only.
  */
 import { parseAuthorization } from './authorization.ts';
+import { isPresigned, parsePresigned } from './presigned.ts';
 import { type Authenticator, rootPrincipal } from './principal.ts';
 
 export interface DevOptions {
@@ -13,8 +14,9 @@ export interface DevOptions {
 }
 
 export function devAuthenticator({ accountId, regions }: DevOptions): Authenticator {
-  return function authenticate(request) {
-    const { accessKeyId, region } = parseAuthorization(request, regions).signer;
+  return function authenticate(request, service = 'kms') {
+    const parse = isPresigned(request) ? parsePresigned : parseAuthorization;
+    const { accessKeyId, region } = parse(request, { service, regions }).signer;
     return { principal: rootPrincipal(accountId, accessKeyId), region };
   };
 }

@@ -2,6 +2,7 @@
  * Who calls, and what a transport needs to find out: the result of authenticating a request.
  */
 import type { ServiceRequest } from '../api/transport.ts';
+import type { SignedService } from './authorization.ts';
 
 /** What every signed caller has. `type` is that of CloudTrail's userIdentity. */
 interface SignedPrincipal {
@@ -30,6 +31,8 @@ export interface SessionFacts {
 
 export interface RootPrincipal extends SignedPrincipal {
   readonly type: 'Root';
+  /** Of GetSessionToken; undefined: long-term credentials. */
+  readonly session?: SessionFacts | undefined;
 }
 
 export interface UserPrincipal extends SignedPrincipal {
@@ -79,10 +82,11 @@ export interface Identity {
 
 /**
  * Tells who sent a request.
+ * @param service the one that is asked: what the signature has to be for. Default: kms
  * @throws KmsException MissingAuthenticationTokenException, IncompleteSignatureException,
- *   InvalidSignatureException, UnrecognizedClientException
+ *   InvalidSignatureException, UnrecognizedClientException, ExpiredTokenException
  */
-export type Authenticator = (request: ServiceRequest) => Identity;
+export type Authenticator = (request: ServiceRequest, service?: SignedService) => Identity;
 
 export function rootPrincipal(accountId: string, accessKeyId: string): RootPrincipal {
   const arn = `arn:aws:iam::${accountId}:root`;

@@ -1,15 +1,15 @@
 /**
  * The time a request was signed at, and how far it may be from ours.
  */
-import { kmsException } from '../api/exceptions.ts';
+import { type KmsException, kmsException } from '../api/exceptions.ts';
 import type { ServiceRequest } from '../api/transport.ts';
 
 const skewMinutesMax = 5;
 const skewMsMax = skewMinutesMax * 60_000;
 
 export interface SigningTime {
-  /** The header it stands in. */
-  readonly header: 'x-amz-date' | 'date';
+  /** The header it stands in; undefined: the query string. */
+  readonly header: 'x-amz-date' | 'date' | undefined;
   /** `yyyymmddThhmmssZ`, as the string to sign has it. */
   readonly text: string;
   /** Milliseconds since the epoch. */
@@ -35,7 +35,7 @@ function digits(text: string, start: number, end: number): number {
 }
 
 /** @returns milliseconds since the epoch; NaN for a text that is no time */
-function parseBasicFormat(text: string): number {
+export function parseBasicFormat(text: string): number {
   if (text.length !== 16 || text[8] !== 'T' || text[15] !== 'Z') return Number.NaN;
   const year = digits(text, 0, 4);
   const month = digits(text, 4, 6);
@@ -63,22 +63,34 @@ export function signingTime(request: ServiceRequest): SigningTime {
   // A Date header may hold the form of HTTP instead.
   const httpMs = header === 'date' ? Date.parse(sent) : Number.NaN;
   if (!(httpMs >= 0)) {
-    throw kmsException(
-      'IncompleteSignatureException',
-      "Date must be in ISO-8601 'basic format'. See http://en.wikipedia.org/wiki/ISO_8601",
-    );
+    throw notBasicFormat();
   }
   return { header, text: basicFormat(httpMs), ms: httpMs };
 }
 
-/** @throws KmsException InvalidSignatureException when the clocks are more than five minutes apart */
-export function checkSkew({ text, ms }: SigningTime, nowMs: number): void {
+export function notBasicFormat(): KmsException {
+  return kmsException(
+    'IncompleteSignatureException',
+    "Date must be in ISO-8601 'basic format'. See http://en.wikipedia.org/wiki/ISO_8601",
+  );
+}
+
+/**
+ * @param validMs how long after its time a signature is good: what a presigned request says, five minutes for others
+ * @throws KmsException InvalidSignatureException when it is older, or more than five minutes ahead of us
+ */
+export function checkSkew(
+  { text, ms }: SigningTime,
+  nowMs: number,
+  validMs: number = skewMsMax,
+): void {
   // Whole seconds, as in the texts.
   const now = Math.floor(nowMs / 1000) * 1000;
-  if (ms < now - skewMsMax) {
+  if (ms < now - validMs) {
+    const valid = validMs % 60_000 === 0 ? `${validMs / 60_000} min.` : `${validMs / 1000} sec.`;
     throw kmsException(
       'InvalidSignatureException',
-      `Signature expired: ${text} is now earlier than ${basicFormat(now - skewMsMax)} (${basicFormat(now)} - ${skewMinutesMax} min.)`,
+      `Signature expired: ${text} is now earlier than ${basicFormat(now - validMs)} (${basicFormat(now)} - ${valid})`,
     );
   }
   if (ms > now + skewMsMax) {

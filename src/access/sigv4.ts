@@ -1,5 +1,5 @@
 /**
- * Verifies Signature Version 4 in the Authorization header.
+ * Verifies Signature Version 4, in the Authorization header or in the query string.
  * Source: AWS IAM User Guide, "Create a signed AWS API request"; error texts as recorded where they were.
  *
  * Stricter than the scheme asks in one point: X-Amz-Target must be among the signed headers when it is
@@ -11,8 +11,10 @@ import type { ServiceRequest } from '../api/transport.ts';
 import type { Clock } from '../clock/clock.ts';
 import { KnownSigners, parseAuthorization, type SignedHeaders } from './authorization.ts';
 import { canonicalRequest } from './canonical-request.ts';
-import type { CredentialStore } from './credential-store.ts';
+import type { Credential, CredentialSource } from './credential-store.ts';
+import { isPresigned, type Presigned, parsePresigned } from './presigned.ts';
 import type { Authenticator } from './principal.ts';
+import type { SessionTokens } from './session-token.ts';
 import { SigningKeyCache } from './signing-key.ts';
 import { checkSkew, type SigningTime, signingTime } from './signing-time.ts';
 
@@ -35,34 +37,63 @@ function checkSignedHeaders(
     throw invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
   }
   for (const name of [header, 'x-amz-target'] as const) {
-    if (request.headers[name] !== undefined && !names.includes(name)) {
+    if (name !== undefined && request.headers[name] !== undefined && !names.includes(name)) {
       throw invalid(`'${name}' must be a 'SignedHeader' in the AWS Authorization.`);
     }
   }
 }
 
 export interface SigV4Options {
-  readonly credentials: CredentialStore;
+  /** Long-term access keys. */
+  readonly credentials: CredentialSource;
+  /** Opens the tokens of temporary ones; absent: there are none. */
+  readonly sessions?: SessionTokens | undefined;
   /** The Regions served. */
   readonly regions: ReadonlySet<string>;
   /** wallClock. */
   readonly clock: Clock;
 }
 
-/** An Authenticator that checks signatures against the access keys of a store. */
+/** An Authenticator that checks signatures against the access keys of a store and of session tokens. */
 export function sigV4Authenticator(options: SigV4Options): Authenticator {
-  const { credentials, regions, clock } = options;
+  const { credentials, sessions, regions, clock } = options;
   const signingKeys = new SigningKeyCache();
   const knownSigners = new KnownSigners();
 
-  return function authenticate(request) {
-    const known = knownSigners.recall(request);
-    const authorization = known ?? parseAuthorization(request, regions);
+  /** A long-term access key comes without a token, a temporary one with its own. */
+  function credentialOf(accessKeyId: string, token: string | undefined, nowMs: number): Credential {
+    if (token === undefined) {
+      const found = credentials.get(accessKeyId);
+      if (found !== undefined) return found;
+    } else {
+      const opened = sessions?.open(token);
+      if (opened?.principal.accessKeyId === accessKeyId) {
+        if (nowMs < opened.expiresAtMs) return opened;
+        throw kmsException(
+          'ExpiredTokenException',
+          'The security token included in the request is expired',
+        );
+      }
+    }
+    throw kmsException(
+      'UnrecognizedClientException',
+      'The security token included in the request is invalid.',
+    );
+  }
+
+  return function authenticate(request, service = 'kms') {
+    const rule = { service, regions };
+    const recalled = knownSigners.recall(request);
+    const known = recalled?.signer.service === service ? recalled : undefined;
+    const presigned: Presigned | undefined =
+      known === undefined && isPresigned(request) ? parsePresigned(request, rule) : undefined;
+    const authorization = known ?? presigned ?? parseAuthorization(request, rule);
     const { signer, signature } = authorization;
     const { accessKeyId, date, region, scope, signedHeaders } = signer;
-    const time = signingTime(request);
+    const time = presigned?.time ?? signingTime(request);
+    const nowMs = clock.nowMs();
     checkSignedHeaders(request, signedHeaders, time);
-    checkSkew(time, clock.nowMs());
+    checkSkew(time, nowMs, presigned?.validMs);
     const day = time.text.slice(0, 8);
     if (day !== date) {
       throw invalid(
@@ -70,19 +101,19 @@ export function sigV4Authenticator(options: SigV4Options): Authenticator {
       );
     }
 
-    const credential = credentials.get(accessKeyId);
-    // All access keys are long-term ones: a session token belongs to none of them.
-    if (credential === undefined || request.headers['x-amz-security-token'] !== undefined) {
-      throw kmsException(
-        'UnrecognizedClientException',
-        'The security token included in the request is invalid.',
-      );
-    }
+    const token = presigned?.securityToken ?? request.headers['x-amz-security-token'];
+    const credential = credentialOf(accessKeyId, token, nowMs);
 
+    // UNSIGNED-PAYLOAD is no hash of a body: these services do not take it.
     const payloadHash = hash('sha256', request.body, 'hex');
     const claimedHash = request.headers['x-amz-content-sha256'];
     if (claimedHash !== undefined && claimedHash !== payloadHash) throw mismatch();
-    const canonical = canonicalRequest(request, signedHeaders, payloadHash);
+    const canonical = canonicalRequest(
+      request,
+      signedHeaders,
+      payloadHash,
+      presigned !== undefined,
+    );
     if (canonical === undefined) throw mismatch();
     const canonicalHash = hash('sha256', Buffer.from(canonical, 'latin1'), 'hex');
     const expected = signingKeys
@@ -96,7 +127,8 @@ export function sigV4Authenticator(options: SigV4Options): Authenticator {
     ) {
       throw mismatch();
     }
-    if (known === undefined) knownSigners.remember(request, authorization);
+    if (known === undefined && presigned === undefined)
+      knownSigners.remember(request, authorization);
     return { principal: credential.principal, region };
   };
 }

@@ -10,6 +10,7 @@ const parsed = (accessKeyId: string): Authorization => ({
     accessKeyId,
     date: '20261123',
     region: 'eu-west-1',
+    service: 'kms',
     scope: '20261123/eu-west-1/kms/aws4_request',
     signedHeaders: { text: 'host;x-amz-date', names: ['host', 'x-amz-date'] },
   },

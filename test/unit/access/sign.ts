@@ -73,9 +73,9 @@ export function received(
   };
 }
 
-export async function sign(request: Unsigned, options: SignOptions): Promise<ServiceRequest> {
-  const { region = 'eu-west-1', service = 'kms', date } = options;
-  const signer = new SignatureV4({
+function signer(options: SignOptions): SignatureV4 {
+  const { region = 'eu-west-1', service = 'kms' } = options;
+  return new SignatureV4({
     region,
     service,
     sha256: Sha256 as never,
@@ -85,28 +85,51 @@ export async function sign(request: Unsigned, options: SignOptions): Promise<Ser
       ...(options.sessionToken === undefined ? {} : { sessionToken: options.sessionToken }),
     },
   });
-  const signed = await signer.sign(
-    {
-      method: 'POST',
-      protocol: 'http:',
-      hostname: '127.0.0.1',
-      path: request.path ?? '/',
-      query: request.query ?? {},
-      headers: {
-        host: '127.0.0.1:8080',
-        'content-type': 'application/x-amz-json-1.1',
-        'x-amz-target': 'TrentService.Encrypt',
-        ...request.headers,
-      },
-      body: request.body,
-    } as HttpRequest,
-    {
-      signingDate: date,
-      ...(options.unsignableHeaders === undefined
-        ? {}
-        : { unsignableHeaders: options.unsignableHeaders }),
+}
+
+function unsigned(request: Unsigned): HttpRequest {
+  return {
+    method: 'POST',
+    protocol: 'http:',
+    hostname: '127.0.0.1',
+    path: request.path ?? '/',
+    query: request.query ?? {},
+    headers: {
+      host: '127.0.0.1:8080',
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amz-target': 'TrentService.Encrypt',
+      ...request.headers,
     },
-  );
+    body: request.body,
+  } as HttpRequest;
+}
+
+export async function sign(request: Unsigned, options: SignOptions): Promise<ServiceRequest> {
+  const { date, unsignableHeaders } = options;
+  const signed = await signer(options).sign(unsigned(request), {
+    signingDate: date,
+    ...(unsignableHeaders && { unsignableHeaders }),
+  });
   const url = (request.path ?? '/') + (request.search === undefined ? '' : `?${request.search}`);
+  return received(url, Object.entries(signed.headers), request.body);
+}
+
+/** The signature in the query string, good for `expiresIn` seconds. X-Amz-Target stays a header. */
+export async function presign(
+  request: Unsigned,
+  options: SignOptions & { readonly expiresIn?: number },
+): Promise<ServiceRequest> {
+  const { date, unsignableHeaders, expiresIn = 900 } = options;
+  const signed = await signer(options).presign(unsigned(request), {
+    signingDate: date,
+    expiresIn,
+    unhoistableHeaders: new Set(['x-amz-target']),
+    // The signer leaves the media type out of what it signs in a query string.
+    ...(unsignableHeaders && { unsignableHeaders }),
+  });
+  const query = Object.entries(signed.query ?? {}).map(
+    ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`,
+  );
+  const url = `${request.path ?? '/'}?${query.join('&')}`;
   return received(url, Object.entries(signed.headers), request.body);
 }
