@@ -12,6 +12,8 @@ export interface ServiceRequest {
   readonly rawHeaders: readonly string[];
   readonly body: Uint8Array;
   readonly sourceAddress: string;
+  /** Whether nobody waits for the answer any more; absent: somebody always does. */
+  readonly isAbandoned?: () => boolean;
 }
 
 export interface ServiceResponse {

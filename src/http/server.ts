@@ -7,6 +7,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ServiceHandler, ServiceRequest, ServiceResponse } from '../api/transport.ts';
 import { answerAtOnce, bodyTooLarge } from './at-once.ts';
@@ -26,6 +27,10 @@ export interface HttpLimits {
   readonly requestTimeoutMs: number;
   /** An open connection without a request. */
   readonly keepAliveTimeoutMs: number;
+  /** A connection whose client takes nothing of its answers for so long is cut. */
+  readonly answerTimeoutMs: number;
+  /** Bytes of all bodies that are held for requests not yet answered; what would exceed them is refused. */
+  readonly heldLengthMax: number;
   /** Connections at a time; more are closed at once. */
   readonly connectionsMax: number;
   /** Requests of one connection that are not answered yet (pipelining). */
@@ -39,6 +44,8 @@ export const defaultLimits: HttpLimits = {
   requestTimeoutMs: 30_000,
   // Longer than the clients' own: the side that closes an idle connection should be the client.
   keepAliveTimeoutMs: 75_000,
+  answerTimeoutMs: 30_000,
+  heldLengthMax: 256 * 1024 * 1024,
   connectionsMax: 10_000,
   pipelinedMax: 32,
 };
@@ -86,6 +93,8 @@ class AwsJsonServer implements HttpServer {
   readonly #onFault: (error: unknown) => void;
   readonly #connections = new Connections();
   #inWork = 0;
+  /** Bytes of bodies of requests that are not answered. */
+  #heldLength = 0;
   #closing = false;
   #whenIdle: (() => void) | undefined;
 
@@ -115,6 +124,8 @@ class AwsJsonServer implements HttpServer {
             handshakeTimeout: headersTimeoutMs,
           });
     this.#server.maxConnections = this.#limits.connectionsMax;
+    // Fires when neither side of a connection moved for so long, as does the keep-alive time.
+    this.#server.setTimeout(this.#limits.answerTimeoutMs, (socket) => this.#still(socket));
     this.#server.on('request', (request, response) => this.#request(request, response, false));
     this.#server.on('checkContinue', (request, response) => this.#request(request, response, true));
     this.#server.on('checkExpectation', (request, response) =>
@@ -185,13 +196,34 @@ class AwsJsonServer implements HttpServer {
       this.#refuse(request, response, answer);
       return;
     }
+    const { bodyLengthMax, heldLengthMax } = this.#limits;
+    const length = contentLength(request) ?? bodyLengthMax;
+    if (this.#heldLength + length > heldLengthMax) {
+      this.#refuse(request, response, refusal('ThrottlingException'));
+      return;
+    }
+    this.#heldLength += length;
+    const letGo = (): void => {
+      this.#heldLength -= length;
+    };
     if (awaitsContinue) response.writeContinue();
-    readBody(request, this.#limits.bodyLengthMax, (error, body) => {
+    readBody(request, bodyLengthMax, (error, body) => {
+      if (error === undefined) {
+        void this.#serve(connection, request, response, body).finally(letGo);
+        return;
+      }
+      letGo();
       if (error instanceof BodyTooLargeError)
-        this.#refuse(request, response, bodyTooLarge(this.#limits.bodyLengthMax));
-      else if (error === undefined) void this.#serve(connection, request, response, body);
+        this.#refuse(request, response, bodyTooLarge(bodyLengthMax));
       // Else the client is gone: nobody is there to be answered.
     });
+  }
+
+  /** Nothing moved on a connection for its time: it may be idle, its client may not read, or an answer takes long. */
+  #still(socket: Duplex): void {
+    const waitsForUs = this.#connections.of(socket).inWork > 0 && socket.writableLength === 0;
+    if (waitsForUs) (socket as Socket).setTimeout(this.#limits.answerTimeoutMs);
+    else socket.destroy();
   }
 
   /** The answer to a request that is not for the handler; it does not need the body. */
@@ -308,6 +340,7 @@ function serviceRequest(request: IncomingMessage, body: Uint8Array): ServiceRequ
     rawHeaders: request.rawHeaders,
     body,
     sourceAddress: request.socket.remoteAddress ?? '',
+    isAbandoned: () => request.socket.destroyed,
   };
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../api/transport.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { type Clock, wallClock } from '../clock/clock.ts';
+import { abandonment } from '../keystore/slow-lanes.ts';
 import { operations } from './operations/index.ts';
 import { Pipeline } from './pipeline.ts';
 import { auditErrorCode, refusalOf } from './refusal.ts';
@@ -74,7 +75,9 @@ export function createKmsService(options: KmsServiceOptions): ServiceHandler {
     let output: object | undefined;
     let refusal: KmsException | undefined;
     try {
-      const done = pipeline.process(request, trail, timer);
+      const { isAbandoned } = request;
+      const process = () => pipeline.process(request, trail, timer);
+      const done = isAbandoned === undefined ? process() : abandonment.run(isAbandoned, process);
       output = done instanceof Promise ? await done : done;
     } catch (error) {
       refusal = refuse(error, trail);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Session } from '../../../src/hsm/index.ts';
 import { materialSpec } from '../../../src/keystore/algorithms.ts';
 import { KeyStoreBusyError } from '../../../src/keystore/key-store.ts';
-import { SlowLanes, Turns } from '../../../src/keystore/slow-lanes.ts';
+import { abandonment, SlowLanes, Turns } from '../../../src/keystore/slow-lanes.ts';
 
 /** Work that ends when it is told to. */
 class Work {
@@ -79,6 +79,32 @@ describe('SlowLanes', () => {
     await work.end('theirs');
     await Promise.all([first, theirs]);
     expect(await again).toEqual({ number: 1 });
+  });
+});
+
+describe('work that nobody waits for any more', () => {
+  it('is not begun, and makes room for others', async () => {
+    const turns = new Turns({ countMax: 1, waitingCountMax: 2 });
+    const held = Promise.withResolvers<void>();
+    const first = turns.run(() => held.promise);
+    let isGone = false;
+    const begun: string[] = [];
+    const ask = (name: string): Promise<void> => turns.run(async () => void begun.push(name));
+    const gone = abandonment.run(
+      () => isGone,
+      () => ask('gone'),
+    );
+    const stays = ask('stays');
+    await expect(ask('too much')).rejects.toThrow(KeyStoreBusyError);
+    isGone = true;
+    const last = ask('last');
+    await expect(gone).rejects.toThrow(KeyStoreBusyError);
+    expect(turns.waitingCount).toBe(2);
+    held.resolve();
+    await Promise.all([first, stays, last]);
+    expect(begun).toEqual(['stays', 'last']);
+    await ask('after');
+    expect(begun).toContain('after');
   });
 });
 
