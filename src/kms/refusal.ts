@@ -4,7 +4,7 @@
  */
 import { KmsException, kmsException } from '../api/exceptions.ts';
 import { CkrError } from '../hsm/errors.ts';
-import { KeyStoreBusyError } from '../keystore/key-store.ts';
+import { KeyStoreBusyError, KeyTokenError } from '../keystore/key-store.ts';
 import { deviceException } from './ckr-exceptions.ts';
 
 export interface Refusal {
@@ -16,6 +16,15 @@ export interface Refusal {
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof KmsException) return { exception: error, fault: error.cause };
   if (error instanceof KeyStoreBusyError) return { exception: throttled(), fault: undefined };
+  // Its record is ours, and yet the device does not open it, nor will it later.
+  if (error instanceof KeyTokenError)
+    return {
+      exception: kmsException(
+        'KMSInvalidStateException',
+        'The key material of this KMS key was destroyed.',
+      ),
+      fault: error,
+    };
   const name = error instanceof CkrError ? deviceException(error.ckr) : 'KMSInternalException';
   return { exception: kmsException(name), fault: error };
 }

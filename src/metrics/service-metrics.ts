@@ -26,12 +26,27 @@ export interface Readings {
   readonly cachedKeys: number;
   /** By the name of the queue. */
   readonly waiting: Readonly<Record<string, number>>;
-  /** Of the whole device; the thread that owns it says so. */
-  readonly device?: {
+}
+
+/** Of the whole service; one of its threads says so. */
+export interface ServiceReadings {
+  readonly device: {
     readonly sessions: number;
     readonly sessionObjects: number;
     readonly tokenObjects: number;
     readonly flashBytes: number;
+  };
+  readonly due: {
+    /** Items that are due and not done. */
+    readonly waiting: number;
+    /** How long the first of them has been due, by the domain clock. */
+    readonly oldestSeconds: number;
+    /** Tries so far. */
+    readonly done: readonly {
+      readonly kind: string;
+      readonly outcome: 'success' | 'failure';
+      readonly count: number;
+    }[];
   };
 }
 
@@ -54,10 +69,10 @@ export class ServiceMetrics {
     'stage',
   );
 
-  readonly #readings: () => Promise<Readings>;
+  readonly #readings: () => Promise<Readings & Partial<ServiceReadings>>;
 
   /** @param thread its name, a label of everything */
-  constructor(thread: string, readings: () => Promise<Readings>) {
+  constructor(thread: string, readings: () => Promise<Readings & Partial<ServiceReadings>>) {
     this.#thread = thread;
     this.#readings = readings;
     this.#registry.setDefaultLabels({ thread });
@@ -87,14 +102,14 @@ export class ServiceMetrics {
     return [...(await this.#registry.getMetricsAsJSON()), ...latencies];
   }
 
-  #show(now: Readings): void {
+  #show(now: Readings & Partial<ServiceReadings>): void {
     const requests = this.#counter('strongroom_requests', 'Requests answered.', [
       'operation',
       'outcome',
     ]);
     for (const [operation, outcomes] of this.#requests)
       for (const [outcome, count] of outcomes) requests.inc({ operation, outcome }, count);
-    const { hsmCommands, keyCacheHits, keyCacheMisses, cachedKeys, waiting, device } = now;
+    const { hsmCommands, keyCacheHits, keyCacheMisses, cachedKeys, waiting, device, due } = now;
     this.#counter('strongroom_hsm_commands', 'Commands sent to the device.').inc(hsmCommands);
     this.#counter('strongroom_key_cache_hits', 'Uses of a key that was unwrapped already.').inc(
       keyCacheHits,
@@ -105,6 +120,18 @@ export class ServiceMetrics {
     this.#gauge('strongroom_key_cache_keys', 'Keys that are unwrapped now.').set(cachedKeys);
     const queues = this.#gauge('strongroom_waiting', 'What waits now, by queue.', ['queue']);
     for (const [queue, count] of Object.entries(waiting)) queues.set({ queue }, count);
+    if (due !== undefined) {
+      this.#gauge('strongroom_due_items', 'Due work that is not done.').set(due.waiting);
+      this.#gauge(
+        'strongroom_due_overdue_seconds',
+        'How long the first of it has been due, by the domain clock.',
+      ).set(due.oldestSeconds);
+      const tries = this.#counter('strongroom_due_tries', 'Tries at due work.', [
+        'kind',
+        'outcome',
+      ]);
+      for (const { kind, outcome, count } of due.done) tries.inc({ kind, outcome }, count);
+    }
     if (device === undefined) return;
     const { sessions, sessionObjects, tokenObjects, flashBytes } = device;
     this.#gauge('strongroom_hsm_sessions', 'Sessions open on the device.').set(sessions);

@@ -3,7 +3,7 @@
  */
 import type { Device } from '../hsm/index.ts';
 import { searchTurns, slowTurns } from '../keystore/domain-connection.ts';
-import type { Readings } from '../metrics/service-metrics.ts';
+import type { Readings, ServiceReadings } from '../metrics/service-metrics.ts';
 import type { OpenRegions } from './kms.ts';
 
 /** Of a thread that runs no KMS. */
@@ -30,7 +30,7 @@ export function kmsReadings(device: Device, regions: OpenRegions): Readings {
 }
 
 /** Of the whole device. @throws CkrError */
-export async function deviceReadings(device: Device): Promise<NonNullable<Readings['device']>> {
+export async function deviceReadings(device: Device): Promise<ServiceReadings['device']> {
   const status = await device.status();
   return {
     sessions: status.sessionCount,

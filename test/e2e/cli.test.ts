@@ -231,6 +231,7 @@ describe('strongroom metrics', () => {
       );
     expect(text).toMatch(/^strongroom_hsm_token_objects\{thread="main"\} [1-9]\d*$/m);
     expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds\{thread="http-1"\}/m);
+    expect(text).toMatch(/^strongroom_due_items\{thread="main"\} 0$/m);
     expect(text.endsWith('# EOF\n')).toBe(true);
   });
 });

@@ -154,7 +154,7 @@ describe('a key whose date has come', () => {
       for (const KeyId of [gone, rsa]) {
         const { KeyMetadata } = await client.send(new DescribeKeyCommand({ KeyId }));
         expect(KeyMetadata?.KeyState).toBe('Enabled');
-        expect(await errorOf(decrypt(client, KeyId))).toBe('KMSInternalException');
+        expect(await errorOf(decrypt(client, KeyId))).toBe('KMSInvalidStateException');
       }
       const opened = await decrypt(client, kept);
       expect(Buffer.from(opened.Plaintext ?? []).toString()).toBe('secret');

@@ -194,6 +194,10 @@ describeUnless(missingCompiler, 'a server whose disk fails', () => {
       if (doomed) {
         const { dueWork } = await server.clock.advance({ days: 8 });
         expect(dueWork).toEqual({ done: 0, failing: 1 });
+        const metrics = String(await adminRequest(directory, 'metrics'));
+        expect(metrics).toMatch(/^strongroom_due_items\{thread="main"\} 1$/m);
+        expect(metrics).toMatch(/^strongroom_due_overdue_seconds\{thread="main"\} 86\d\d\d/m);
+        expect(metrics).toMatch(/^strongroom_due_tries_total\{.*outcome="failure".*\} [1-9]/m);
       }
       for (let round = 0; round < ROUNDS; round++) {
         seen.change.add(await outcome(create(`${name} ${round}`)));

@@ -7,17 +7,19 @@ import { DomainClock, wallClock } from '../../clock/clock.ts';
 import type { Device } from '../../hsm/index.ts';
 import { startHttpServer, type TlsIdentity } from '../../http/server.ts';
 import type { DestroyedKey } from '../../kms/due/due-work.ts';
-import { type MetricsSnapshot, ServiceMetrics } from '../../metrics/service-metrics.ts';
+import {
+  type MetricsSnapshot,
+  ServiceMetrics,
+  type ServiceReadings,
+} from '../../metrics/service-metrics.ts';
 import { faultText, type KmsSettings, openKms } from '../../server/kms.ts';
-import { deviceReadings, kmsReadings } from '../../server/readings.ts';
+import { kmsReadings } from '../../server/readings.ts';
 import type { MetadataStore } from '../../store/metadata-store.ts';
 
 /** What a thread is given; survives structured cloning. */
 export interface HttpThreadOptions extends KmsSettings {
   /** For metrics. */
   readonly name: string;
-  /** The device is this thread's, so its metrics tell of it. */
-  readonly ownsDevice: boolean;
   readonly host: string;
   readonly port: number;
   /** Several threads listen on the one port. */
@@ -39,17 +41,19 @@ export interface HttpThread {
 
 /**
  * @param store closed with the thread
+ * @param ofService what the metrics of the one thread tell of the whole service
  * @throws CkrError, DomainError, RecordIntegrityError, StoreUnavailableError; errors of listen(2)
  */
 export async function openHttpThread(
   device: Device,
   store: MetadataStore & AuditLog,
   options: HttpThreadOptions,
+  ofService?: () => Promise<ServiceReadings>,
 ): Promise<HttpThread> {
   await using opened = new AsyncDisposableStack();
   const metrics = new ServiceMetrics(options.name, async () => ({
     ...kmsReadings(device, kms.regions),
-    ...(options.ownsDevice && { device: await deviceReadings(device) }),
+    ...(await ofService?.()),
   }));
   const kms = opened.use(
     await openKms(options, {

@@ -3,8 +3,12 @@
  */
 import { Worker } from 'node:worker_threads';
 import { probeBind } from '../../http/bind.ts';
-import type { DestroyedKey } from '../../kms/due/due-work.ts';
-import { type MetricsSnapshot, ServiceMetrics } from '../../metrics/service-metrics.ts';
+import type { DestroyedKey, DueLoad } from '../../kms/due/due-work.ts';
+import {
+  type MetricsSnapshot,
+  ServiceMetrics,
+  type ServiceReadings,
+} from '../../metrics/service-metrics.ts';
 import type { Foundation } from '../../server/foundation.ts';
 import { deviceReadings, noReadings } from '../../server/readings.ts';
 import { workerUrl } from '../../store/worker-url.ts';
@@ -17,8 +21,10 @@ const GRACE_MS = 10_000;
 export interface HttpThreadsOptions {
   /** 1: the calling thread serves. */
   readonly count: number;
-  readonly thread: Omit<HttpThreadOptions, 'reusePort' | 'name' | 'ownsDevice'>;
+  readonly thread: Omit<HttpThreadOptions, 'reusePort' | 'name'>;
   readonly foundation: Foundation;
+  /** For metrics. */
+  readonly due: () => Promise<DueLoad>;
   /** What is opened goes here; it closes before the foundation. */
   readonly parts: AsyncDisposableStack;
   /** A thread ended that was not told to. */
@@ -35,15 +41,15 @@ export interface HttpThreads {
 
 /** Opens the threads. */
 export async function openHttpThreads(options: HttpThreadsOptions): Promise<HttpThreads> {
-  const { count, thread, foundation, parts } = options;
-  if (count > 1) return openWorkers(options);
-  const store = foundation.openStore();
-  const http = await openHttpThread(foundation.device, store, {
-    ...thread,
-    reusePort: false,
-    name: 'main',
-    ownsDevice: true,
+  const { count, thread, foundation, parts, due } = options;
+  const ofService = async (): Promise<ServiceReadings> => ({
+    device: await deviceReadings(foundation.device),
+    due: await due(),
   });
+  if (count > 1) return openWorkers(options, ofService);
+  const store = foundation.openStore();
+  const settings = { ...thread, reusePort: false, name: 'main' };
+  const http = await openHttpThread(foundation.device, store, settings, ofService);
   parts.defer(() => http.close(GRACE_MS));
   return {
     port: http.port,
@@ -52,13 +58,10 @@ export async function openHttpThreads(options: HttpThreadsOptions): Promise<Http
   };
 }
 
-async function openWorkers({
-  count,
-  thread,
-  foundation,
-  parts,
-  onLost,
-}: HttpThreadsOptions): Promise<HttpThreads> {
+async function openWorkers(
+  { count, thread, foundation, parts, onLost }: HttpThreadsOptions,
+  ofService: () => Promise<ServiceReadings>,
+): Promise<HttpThreads> {
   const port = await probeBind(thread.host, thread.port);
   const workers: { readonly worker: Worker; readonly ended: Promise<void> }[] = [];
   for (let index = 0; index < count; index += 1) {
@@ -66,7 +69,7 @@ async function openWorkers({
     const data: HttpWorkerData = {
       attachId: foundation.device.attachId,
       store,
-      thread: { ...thread, port, reusePort: true, name: `http-${index}`, ownsDevice: false },
+      thread: { ...thread, port, reusePort: true, name: `http-${index}` },
     };
     const worker = new Worker(workerUrl('./http-worker', import.meta.url), {
       name: `http-${index}`,
@@ -90,7 +93,7 @@ async function openWorkers({
   const main = new ServiceMetrics('main', async () => ({
     ...noReadings,
     hsmCommands: foundation.device.commandCount,
-    device: await deviceReadings(foundation.device),
+    ...(await ofService()),
   }));
   return {
     port,

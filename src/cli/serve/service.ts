@@ -118,6 +118,7 @@ async function assemble(options: ServeOptions, parts: AsyncDisposableStack) {
       domainClock: domainClock.shared,
     },
     foundation,
+    due: () => dueWork.load(),
     parts,
     onLost: requestStop,
   });

@@ -74,6 +74,20 @@ export interface DueStatus {
   readonly failing: readonly DueFailure[];
 }
 
+/** For metrics. */
+export interface DueLoad {
+  /** Items that are due and not done. */
+  readonly waiting: number;
+  /** How long the first of them has been due, by the domain clock; 0 when there is none. */
+  readonly oldestSeconds: number;
+  /** Tries since the start. */
+  readonly done: readonly {
+    readonly kind: string;
+    readonly outcome: 'success' | 'failure';
+    readonly count: number;
+  }[];
+}
+
 /** What settle() came to. */
 export interface DueReport {
   readonly done: number;
@@ -108,6 +122,8 @@ export class DueWork implements AsyncDisposable {
   /** The store's change sequence when the list was last looked at. */
   #sequence = -1;
   #isScrubbed = true;
+  /** By kind and outcome. */
+  readonly #tries = new Map<string, number>();
 
   constructor(options: DueWorkOptions) {
     this.#options = options;
@@ -137,6 +153,28 @@ export class DueWork implements AsyncDisposable {
   }
 
   /** Ends after the item under way. */
+  /** @throws StoreUnavailableError */
+  async load(): Promise<DueLoad> {
+    const { store, domainClock } = this.#options;
+    const nowMs = domainClock.nowMs();
+    let waiting = 0;
+    let oldestMs = nowMs;
+    for (let after = ''; ; ) {
+      const page = await store.list('due', { after, limit: pageLength });
+      const due = page.filter(({ key }) => (parseDueKey(key)?.dueAtMs ?? 0) <= nowMs);
+      const [first] = due;
+      if (waiting === 0 && first) oldestMs = parseDueKey(first.key)?.dueAtMs ?? nowMs;
+      waiting += due.length;
+      if (due.length < pageLength) break;
+      after = due.at(-1)?.key ?? '';
+    }
+    const done = [...this.#tries].map(([name, count]) => {
+      const [kind = '', outcome] = name.split(' ');
+      return { kind, outcome: outcome as 'success' | 'failure', count };
+    });
+    return { waiting, oldestSeconds: (nowMs - oldestMs) / 1000, done };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -197,8 +235,10 @@ export class DueWork implements AsyncDisposable {
       try {
         await this.#do(record, item);
         this.#failing.delete(record.key);
+        this.#count(item, 'success');
         done += 1;
       } catch (error) {
+        this.#count(item, 'failure');
         this.#fail(record.key, about(item), error);
       }
     }
@@ -270,6 +310,12 @@ export class DueWork implements AsyncDisposable {
     } catch (error) {
       this.#fail(scrubName, { kind: scrubName }, error);
     }
+  }
+
+  #count(item: DueItem | undefined, outcome: 'success' | 'failure'): void {
+    const isKnown = item !== undefined && Object.hasOwn(this.#options.handlers, item.kind);
+    const name = `${isKnown ? item.kind : 'unknown'} ${outcome}`;
+    this.#tries.set(name, (this.#tries.get(name) ?? 0) + 1);
   }
 
   #mayTry(name: string): boolean {

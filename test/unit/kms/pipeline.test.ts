@@ -222,7 +222,7 @@ describe('faults', () => {
     kms.store.isForgetful = true;
     await kms.createKey();
     expect(await kms.error('Encrypt', { KeyId, Plaintext: base64('x') })).toBe(
-      '500 KMSInternalException',
+      'KMSInvalidStateException: The key material of this KMS key was destroyed.',
     );
     expect(kms.faults.at(-1)?.error).toMatchObject({ name: 'KeyTokenError' });
   });
