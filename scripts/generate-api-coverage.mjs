@@ -121,8 +121,8 @@ UnsupportedOperationException, which names the member. \`npm run generate\` writ
 
 ## Of all operations
 
-- **Who may.** The account's root may do everything with the account's keys, and nobody else anything. A service has one
-  account; there are no users, roles or temporary credentials (a session token is UnrecognizedClientException).
+- **Who may.** An account's root may do everything with the account's keys, and nobody else anything: users and sessions of
+  roles are known, and denied. A service has the account of its root credential and those of its declarative file.
 - **No grants.** A request with a grant token is refused with InvalidGrantTokenException.
 - **At once.** A change is in force for every request that starts after its answer. AWS is eventually consistent: code that
   forgets to wait or to retry there passes here.

@@ -26,7 +26,7 @@ const rooms: Record<string, readonly string[]> = {
   store: ['values', 'api', 'clock', 'audit'],
   // The signing and MACs of records that store, audit and access leave to whoever has a token are made here.
   keystore: ['api', 'hsm', 'link', 'cluster', 'access', 'audit', 'store'],
-  config: ['api', 'clock', 'access'],
+  config: ['values', 'api', 'clock', 'access'],
   'xks-proxy': ['hsm', 'link', 'clock', 'config'],
   kms: [
     'values',

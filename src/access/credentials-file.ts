@@ -10,6 +10,7 @@ import {
   linkSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -147,6 +148,23 @@ export function writeCredentialsFile(
     });
     // Unlike a rename, a link does not replace a file that is there.
     linkSync(draft, file);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  syncDirectory(dirname(file));
+}
+
+/**
+ * Replaces a file of profiles, each of which says whose account it is of: all of it or nothing, 0600, durable when this
+ * returns.
+ * @throws errors of the file system
+ */
+export function replaceProfiles(file: string, profiles: ReadonlyMap<string, RootCredential>): void {
+  const draft = `${file}.${process.pid}.draft`;
+  const text = [...profiles].map(([name, key]) => formatCredentialsFile(key, name)).join('\n');
+  try {
+    writeFileSync(draft, text, { mode: 0o600, flag: 'wx', flush: true });
+    renameSync(draft, file);
   } finally {
     rmSync(draft, { force: true });
   }

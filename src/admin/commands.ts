@@ -92,6 +92,17 @@ export function deviceCommand(device: { reset(): Promise<void> }): AdminCommand 
   };
 }
 
+/** `config-reload`: reads the declarative file again. Answers when every thread goes by it. No arguments. */
+export function configReloadCommand(reload: () => Promise<unknown>): AdminCommand {
+  return {
+    name: 'config-reload',
+    run(args) {
+      refuseArguments(args);
+      return reload();
+    },
+  };
+}
+
 /** `back-up`: `{"file":…}`, an absolute path where nothing is yet. Answers when it is complete. */
 export function backUpCommand(backUp: (file: string) => Promise<unknown>): AdminCommand {
   return {

@@ -8,10 +8,17 @@ import { type CommandLine, EXIT_CODES_HELP } from './command.ts';
 import { CommandError } from './exit.ts';
 import { print, printJson } from './output.ts';
 
-/** A command line for one admin command without arguments; prints its result: text as it is, anything else as JSON. */
-export function adminCommand(command: string, summary: string): CommandLine {
+/**
+ * A command line for one admin command without arguments, called as `words` say; prints its result: text as it is, anything else
+ * as JSON.
+ */
+export function adminCommand(
+  command: string,
+  summary: string,
+  words: string = command,
+): CommandLine {
   return {
-    help: `strongroom ${command}: ${summary}
+    help: `strongroom ${words}: ${summary}
 
   --data-dir DIR      the service's data directory               (./strongroom-data)
 

@@ -113,6 +113,24 @@ const HSM: Commands = {
   domain: { summary: 'rotate the domain keys of a running service', commands: DOMAIN },
 };
 
+const RELOAD = 'have a running service read its file again';
+
+const CONFIG: Commands = {
+  check: {
+    summary: 'say what is wrong in a declarative file, and where',
+    load: async () => (await import('./config.ts')).configCheck,
+  },
+  reload: {
+    summary: RELOAD,
+    load: async () =>
+      (await import('./admin-command.ts')).adminCommand('config-reload', RELOAD, 'config reload'),
+  },
+  schema: {
+    summary: 'print the JSON Schema of the declarative file',
+    load: async () => (await import('./config.ts')).configSchemaCommand,
+  },
+};
+
 const STATUS = 'what a running service says of itself';
 const METRICS = 'what a running service counts, as OpenMetrics text';
 const STOP = 'stop a running service after its requests in flight';
@@ -135,6 +153,7 @@ const COMMANDS: Commands = {
     load: async () => (await import('./admin-command.ts')).adminCommand('stop', STOP),
   },
   clock: { summary: 'show and move the clock of key life', commands: CLOCK },
+  config: { summary: 'accounts, users and roles of a file: check it, reload it', commands: CONFIG },
   keys: { summary: 'list, show, make and name KMS keys', commands: KEYS },
   hsm: { summary: 'tokens of PKCS#11 programs: make, look into and change them', commands: HSM },
   backup: {

@@ -118,13 +118,13 @@ export async function createInProcessKms(options: InProcessOptions): Promise<InP
           wanted,
         ),
   );
-  const { device, userPin, credential } = foundation;
+  const { device, userPin, credential, sessionKey } = foundation;
   const file = foundation.data?.directory.clock;
   const clock = openDomainClock(file, domainClock);
   const store = foundation.openStore();
   const kms = opened.use(
     await openKms(
-      { regions, credential, dev: false, userPin, serverTiming: false },
+      { regions, credential, dev: false, userPin, sessionKey, serverTiming: false },
       { device, store, domainClock: clock, onFault },
     ),
   );

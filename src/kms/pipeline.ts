@@ -222,13 +222,20 @@ export class Pipeline {
 
   /**
    * The account's root may do everything with the account's keys, and nothing with others', whatever their key
-   * policies say. A refusal does not tell whether the key exists.
+   * policies say; who is no root may do nothing. A refusal does not tell whether the key exists.
    */
   #authorize<N extends OperationName, P>(request: Resolved<N, P>): Authorized<N, P> {
     const { operation, input, key, destination, principal } = request;
     for (const named of [key, destination]) {
       if (named !== undefined && named.found === undefined)
         throw denied(principal, named, operation.action);
+    }
+    if (principal.type !== 'Root') {
+      const resource = key?.found?.arn ?? '*';
+      throw kmsException(
+        'AccessDeniedException',
+        `User: ${principal.arn} is not authorized to perform: ${operation.action} on resource: ${resource} because no identity-based policy allows the ${operation.action} action`,
+      );
     }
     // There are no grants, so there is no token of one.
     const { GrantTokens: tokens } = input as { readonly GrantTokens?: readonly string[] };

@@ -11,6 +11,10 @@ export interface DataDirectory {
   /** During a first boot: which file it handed the SO PIN over in. */
   readonly soPinMark: string;
   readonly credentials: string;
+  /** Access keys that a declarative file asked for: src/server/identities.ts. */
+  readonly accessKeys: string;
+  /** Seals session tokens: src/server/session-key.ts. */
+  readonly sessionKey: string;
   /** How the domain clock stands to the wall, once it was moved: src/server/domain-clock.ts. */
   readonly clock: string;
   /** With TLS by a local authority: src/server/tls/local.ts. */
@@ -29,6 +33,8 @@ export const dataDirectory = (root: string): DataDirectory => ({
   hsmPartial: join(root, 'hsm.partial'),
   soPinMark: join(root, 'so-pin.partial'),
   credentials: join(root, 'credentials'),
+  accessKeys: join(root, 'access-keys'),
+  sessionKey: join(root, 'session-key'),
   clock: join(root, 'clock.json'),
   tls: join(root, 'tls'),
 });

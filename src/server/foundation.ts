@@ -18,6 +18,7 @@ import type { Durability } from './durability.ts';
 import { addRegions, makeDevice, openHsm, readPin } from './first-boot.ts';
 import { DEFAULT_ACCOUNT_ID } from './names.ts';
 import { rootCredential } from './root-credential.ts';
+import { keptSessionKey, newSessionKey } from './session-key.ts';
 import { refuseKeptSoPin } from './so-pin.ts';
 import { makeToken, onlySlot, SLOT_COUNT } from './token.ts';
 
@@ -46,6 +47,8 @@ export interface Foundation extends AsyncDisposable {
   readonly userPin: string;
   /** With `dev` one for this time only, as good as any other. */
   readonly credential: RootCredential;
+  /** What session tokens are sealed under. */
+  readonly sessionKey: Uint8Array;
   /** A view of the store for the calling thread. */
   openStore(): MetadataStore & AuditLog;
   /** One for another thread. */
@@ -96,6 +99,7 @@ export async function openKept(
     device,
     userPin,
     credential: owner.credential,
+    sessionKey: keptSessionKey(directory.sessionKey),
     openStore: () => openStoreClient(writer.connect()),
     connect: () => writer.connect(),
     data: { lock, directory, writer, isNew, isNewCredential: owner.isNew },
@@ -126,6 +130,7 @@ export async function openEphemeral({
     device,
     userPin,
     credential: newCredential(accountId),
+    sessionKey: newSessionKey(),
     openStore: () => store.open(),
     connect: () => store.connect(),
     data: undefined,

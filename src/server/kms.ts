@@ -1,10 +1,11 @@
 /**
  * A KMS over a device and a store: its Regions opened, its callers known, and one handler for any transport.
  */
-import { CredentialStore } from '../access/credential-store.ts';
+import { type CredentialSource, CredentialStore } from '../access/credential-store.ts';
 import type { RootCredential } from '../access/credentials-file.ts';
 import { devAuthenticator } from '../access/dev-authenticator.ts';
 import type { Authenticator } from '../access/principal.ts';
+import { SessionTokens } from '../access/session-token.ts';
 import { sigV4Authenticator } from '../access/sigv4.ts';
 import type { ServiceHandler } from '../api/transport.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
@@ -15,6 +16,7 @@ import type { DestroyedKey } from '../kms/due/due-work.ts';
 import { type RegionParts, type RegionService, regionServices } from '../kms/region-service.ts';
 import { type Answered, createKmsService, type Fault } from '../kms/service.ts';
 import type { MetadataStore } from '../store/metadata-store.ts';
+import { type Identities, identityDirectory } from './identities.ts';
 import { onlySlot } from './token.ts';
 
 /** What a KMS is told, the same for each thread that runs one; survives structured cloning. */
@@ -25,6 +27,10 @@ export interface KmsSettings {
   readonly credential: RootCredential;
   /** Signatures are not checked: whoever sends one is that root. */
   readonly dev: boolean;
+  /** What session tokens are sealed under. */
+  readonly sessionKey: Uint8Array;
+  /** Who else there is, by a declarative file; undefined: there is none. */
+  readonly identities?: Identities | undefined;
   readonly userPin: string;
   /** Answers carry a Server-Timing header. */
   readonly serverTiming: boolean;
@@ -45,6 +51,8 @@ export interface Kms extends AsyncDisposable {
   readonly regions: OpenRegions;
   /** Lets go of a key that was destroyed: of its record, and of its material in the device. */
   forget(key: DestroyedKey): Promise<void>;
+  /** From the next request on these are the identities there are, besides the root. */
+  identify(identities: Identities): void;
 }
 
 /** The Regions of a device, as one thread has them. */
@@ -83,8 +91,10 @@ export async function openKms(
   opened.use(store);
   const regions = opened.use(await openRegions(settings, { device, store }));
   const { services } = regions;
+  let directory = settings.identities && identityDirectory(settings.identities);
+  const callers = { get: (accessKeyId: string) => directory?.get(accessKeyId) };
   const handler = createKmsService({
-    authenticate: authenticator(settings),
+    authenticate: authenticator(settings, callers),
     regions: services,
     audit: store,
     domainClock,
@@ -102,6 +112,9 @@ export async function openKms(
       // What cannot be refreshed now is at the next request.
       await service?.keys.refresh().catch(() => undefined);
     },
+    identify(identities) {
+      directory = identityDirectory(identities);
+    },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
 }
@@ -112,10 +125,19 @@ export function faultText({ requestId, operation, error }: Fault): string {
   return `fault in ${operation ?? 'a request'} ${requestId}: ${what}`;
 }
 
-function authenticator({ regions: names, credential, dev }: KmsSettings): Authenticator {
+/** @param callers access keys besides the root's, which goes first */
+function authenticator(
+  { regions: names, credential, dev, sessionKey }: KmsSettings,
+  callers: CredentialSource,
+): Authenticator {
   const regions = new Set(names);
   if (dev) return devAuthenticator({ accountId: credential.accountId, regions });
-  const credentials = new CredentialStore();
-  credentials.addRoot(credential.accountId, credential);
-  return sigV4Authenticator({ credentials, regions, clock: wallClock });
+  const root = new CredentialStore();
+  root.addRoot(credential.accountId, credential);
+  return sigV4Authenticator({
+    credentials: { get: (accessKeyId) => root.get(accessKeyId) ?? callers.get(accessKeyId) },
+    sessions: new SessionTokens(sessionKey),
+    regions,
+    clock: wallClock,
+  });
 }

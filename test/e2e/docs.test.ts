@@ -253,6 +253,7 @@ describe('operations page', () => {
       dataDirectory: join(scratch, 'strongroom-data'),
       flags: ['--tls'],
     });
+    writeFileSync(join(scratch, 'strongroom.yaml'), blocks(operations, 'yaml')[0] ?? '');
     const shim = `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'bin/strongroom.mjs')}' "$@"\n`;
     writeFileSync(join(scratch, 'strongroom'), shim, { mode: 0o755 });
   });
@@ -276,6 +277,20 @@ describe('operations page', () => {
       const stdout = await shell(lines('TLS'));
       expect(stdout).toMatch(/"Keys": \[\]/);
       expect(stdout).toMatch(/"service":"strongroom"/);
+    });
+
+    it('declare identities', { timeout: 60_000 }, async () => {
+      const dataDirectory = join(scratch, 'declared');
+      const flags = ['--config', join(scratch, 'strongroom.yaml')];
+      await using declared = await startServer({ dataDirectory, flags });
+      const script = lines('Identities')
+        .replaceAll('strongroom-data', 'declared')
+        .replaceAll('4599', String(declared.ready.port))
+        .replace('config reload', 'config reload --data-dir declared');
+      const stdout = await shell(script);
+      expect(stdout).toMatch(/strongroom.yaml: good/);
+      expect(stdout).toMatch(/"users": 1/);
+      expect(stdout).toMatch(/"Keys": \[\]/);
     });
 
     it('take a tour of the commands', { timeout: 60_000 }, async () => {

@@ -333,9 +333,9 @@ describe('the same request', () => {
       accountId: undefined,
       dev: false,
     });
-    const { device, credential, userPin } = foundation;
+    const { device, credential, userPin, sessionKey } = foundation;
     await using kms = await openKms(
-      { regions: ['eu-west-1'], credential, dev: false, userPin, serverTiming: false },
+      { regions: ['eu-west-1'], credential, dev: false, userPin, sessionKey, serverTiming: false },
       { device, store: foundation.openStore(), onFault: () => undefined },
     );
     const server = await startHttpServer({ handler: kms.handler, host: '127.0.0.1', port: 0 });

@@ -12,6 +12,7 @@ import {
   ServiceMetrics,
   type ServiceReadings,
 } from '../../metrics/service-metrics.ts';
+import type { Identities } from '../../server/identities.ts';
 import { faultText, type KmsSettings, openKms } from '../../server/kms.ts';
 import { kmsReadings } from '../../server/readings.ts';
 import type { MetadataStore } from '../../store/metadata-store.ts';
@@ -34,6 +35,8 @@ export interface HttpThread {
   readonly port: number;
   /** Lets go of a key that was destroyed. */
   forget(key: DestroyedKey): Promise<void>;
+  /** From now on these are the identities there are, besides the root. */
+  identify(identities: Identities): void;
   metrics(): Promise<MetricsSnapshot>;
   /** Stops accepting, finishes what is in flight within `graceMs`, lets go of store and device. */
   close(graceMs: number): Promise<void>;
@@ -70,6 +73,7 @@ export async function openHttpThread(
   return {
     port: server.port,
     forget: (key) => kms.forget(key),
+    identify: (identities) => kms.identify(identities),
     metrics: () => metrics.snapshot(),
     async close(graceMs) {
       await server.close(graceMs);

@@ -10,6 +10,7 @@ import {
   type ServiceReadings,
 } from '../../metrics/service-metrics.ts';
 import type { Foundation } from '../../server/foundation.ts';
+import type { Identities } from '../../server/identities.ts';
 import { deviceReadings, noReadings } from '../../server/readings.ts';
 import { workerUrl } from '../../store/worker-url.ts';
 import { type HttpThreadOptions, openHttpThread } from './http-thread.ts';
@@ -35,6 +36,8 @@ export interface HttpThreads {
   readonly port: number;
   /** Lets go of a key that was destroyed, in all of them. */
   forget(key: DestroyedKey): Promise<void>;
+  /** Resolves when all of them go by these identities. */
+  identify(identities: Identities): Promise<void>;
   /** Of all of them. */
   metrics(): Promise<MetricsSnapshot[]>;
 }
@@ -54,6 +57,7 @@ export async function openHttpThreads(options: HttpThreadsOptions): Promise<Http
   return {
     port: http.port,
     forget: (key) => http.forget(key),
+    identify: async (identities) => http.identify(identities),
     metrics: async () => [await http.metrics()],
   };
 }
@@ -100,6 +104,10 @@ async function openWorkers(
     async forget(key) {
       const order: ToHttpWorker = { kind: 'forget', key };
       await Promise.all(workers.map((each) => answer(each, order, 'forgotten')));
+    },
+    async identify(identities) {
+      const order: ToHttpWorker = { kind: 'identify', identities };
+      await Promise.all(workers.map((each) => answer(each, order, 'identified')));
     },
     async metrics() {
       const answers = await Promise.all(

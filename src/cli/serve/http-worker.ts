@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { DestroyedKey } from '../../kms/due/due-work.ts';
 import { attachDevice } from '../../link/in-process.ts';
 import type { MetricsSnapshot } from '../../metrics/service-metrics.ts';
+import type { Identities } from '../../server/identities.ts';
 import type { StoreDescriptor } from '../../store/protocol.ts';
 import { openStoreClient } from '../../store/store-client.ts';
 import { type HttpThreadOptions, openHttpThread } from './http-thread.ts';
@@ -21,11 +22,14 @@ export type FromHttpWorker =
   | { readonly kind: 'ready'; readonly port: number }
   /** Of the order of 'forget'. */
   | { readonly kind: 'forgotten' }
+  /** Of the order of 'identify'. */
+  | { readonly kind: 'identified' }
   /** Of the order of 'metrics'. */
   | { readonly kind: 'metrics'; readonly snapshot: MetricsSnapshot };
 export type ToHttpWorker =
   | { readonly kind: 'close'; readonly graceMs: number }
   | { readonly kind: 'forget'; readonly key: DestroyedKey }
+  | { readonly kind: 'identify'; readonly identities: Identities }
   | { readonly kind: 'metrics' };
 
 if (parentPort === null) throw new Error('http-worker runs as a worker thread');
@@ -38,6 +42,11 @@ port.on('message', async (message: ToHttpWorker) => {
   if (message.kind === 'forget') {
     await thread.forget(message.key);
     say({ kind: 'forgotten' });
+    return;
+  }
+  if (message.kind === 'identify') {
+    thread.identify(message.identities);
+    say({ kind: 'identified' });
     return;
   }
   if (message.kind === 'metrics') {

@@ -21,6 +21,8 @@ export interface ServeOptions {
   readonly regions: readonly string[];
   /** Undefined: the account there is, 000000000000 in a new place. */
   readonly accountId: string | undefined;
+  /** The declarative file; undefined: there is none. */
+  readonly config: string | undefined;
   /** Undefined: HTTP. */
   readonly tls: TlsOptions | undefined;
   /** HTTP threads. 1: the main thread serves. */
@@ -44,6 +46,7 @@ export const SERVE_HELP: string = `strongroom serve: start the key management se
   --host ADDRESS      address to listen on                      (127.0.0.1)
   --port N            port; 0 takes a free one                  (4599)
   --region NAME       a Region to serve; repeat for several     (us-east-1)
+  --config FILE       accounts, users, roles, access keys and policies: YAML or JSON, read again when it changes
   --account ID        account of the first root credential      (000000000000)
   --threads N         HTTP threads                              (1)
 ${TLS_HELP}  --ready-file FILE   when ready, write endpoint and credentials there as JSON; removed at the end
@@ -80,6 +83,9 @@ export function parseServeOptions(argv: readonly string[]): ServeOptions {
   if (dev && accountId !== undefined && accountId !== DEFAULT_ACCOUNT_ID) {
     throw new UsageError(`--dev serves account ${DEFAULT_ACCOUNT_ID} only: leave --account out`);
   }
+  const config = fileOption('--config', values.config);
+  if (dev && config !== undefined)
+    throw new UsageError('--dev checks no caller: leave --config or --dev out');
   const regions = values.region ?? [DEFAULT_REGION];
   for (const region of regions) {
     if (!isRegionName(region)) {
@@ -92,6 +98,7 @@ export function parseServeOptions(argv: readonly string[]): ServeOptions {
     data: dataOptions(values),
     regions: [...new Set(regions)],
     accountId,
+    config,
     tls: tlsOptions(values),
     threads: integer('--threads', values.threads ?? '1', 1, 64),
     readyFile: fileOption('--ready-file', values['ready-file']),
@@ -133,6 +140,7 @@ function parse(argv: readonly string[]): {
   port?: string;
   region?: string[];
   account?: string;
+  config?: string;
   tls?: boolean;
   'tls-name'?: string[];
   'tls-cert'?: string;
@@ -152,6 +160,7 @@ function parse(argv: readonly string[]): {
       port: { type: 'string' },
       region: { type: 'string', multiple: true },
       account: { type: 'string' },
+      config: { type: 'string' },
       ...TLS_FLAGS,
       threads: { type: 'string' },
       'ready-file': { type: 'string' },

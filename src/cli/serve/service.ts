@@ -6,6 +6,7 @@ import { AdminPlane, AdminServer } from '../../admin/admin-server.ts';
 import {
   backUpCommand,
   clockCommand,
+  configReloadCommand,
   deviceCommand,
   domainCommand,
   metricsCommand,
@@ -27,6 +28,7 @@ import {
   openEphemeral,
   openKept,
 } from '../../server/foundation.ts';
+import { IdentitiesFile } from '../../server/identities.ts';
 import { openRegions } from '../../server/kms.ts';
 import { endpointHost } from '../../server/tls/names.ts';
 import { onlySlot } from '../../server/token.ts';
@@ -92,7 +94,11 @@ async function assemble(options: ServeOptions, parts: AsyncDisposableStack) {
       ? await openEphemeral(options)
       : await openData(options.data, options),
   );
-  const { device, userPin, credential, data } = foundation;
+  const { device, userPin, credential, sessionKey, data } = foundation;
+  const identities =
+    options.config === undefined
+      ? undefined
+      : new IdentitiesFile(options.config, data?.directory.accessKeys);
   const tls = openTls(options, given, foundation, parts);
   const { promise: stopRequested, resolve: requestStop } = Promise.withResolvers<void>();
   void data?.writer.ended.then((error) => {
@@ -114,6 +120,8 @@ async function assemble(options: ServeOptions, parts: AsyncDisposableStack) {
     count: options.threads,
     thread: {
       ...{ host, port: options.port, regions, credential, dev, userPin, serverTiming },
+      sessionKey,
+      identities: identities?.current,
       tls: tls?.identity,
       domainClock: domainClock.shared,
     },
@@ -123,6 +131,14 @@ async function assemble(options: ServeOptions, parts: AsyncDisposableStack) {
     onLost: requestStop,
   });
   const { port } = http;
+  if (identities !== undefined) {
+    parts.use(identities);
+    identities.follow({
+      apply: (next) => http.identify(next),
+      onTaken: (summary) => void process.stderr.write(`${summary}\n`),
+      onRefused: (reason) => void process.stderr.write(`${reason}\n`),
+    });
+  }
   data?.lock.describe({ port });
   dueWork.start();
   const domainCare = parts.use(
@@ -177,6 +193,7 @@ async function assemble(options: ServeOptions, parts: AsyncDisposableStack) {
     stopCommand(requestStop),
     clockCommand(clock),
     domainCommand(domainCare),
+    ...(identities === undefined ? [] : [configReloadCommand(() => identities.reload())]),
     deviceCommand(device),
     ...(data === undefined ? [] : [backUpCommand((file) => backUp({ ...data, deviceId, file }))]),
   ]);
