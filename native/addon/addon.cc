@@ -9,6 +9,7 @@
 
 #include "addon/background.h"
 #include "addon/environment.h"
+#include "token/secure_memory.h"
 
 namespace strongroom::addon {
 namespace {
@@ -25,6 +26,18 @@ std::optional<std::string> text(const Napi::Object& object, const char* name) {
   if (!value.IsString())
     throw Napi::TypeError::New(object.Env(), std::string(name) + " is a string or null");
   return value.As<Napi::String>().Utf8Value();
+}
+
+// Bytes, or nothing: a copy in the arena.
+Secret secret(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  if (value.IsNull() || value.IsUndefined()) return {};
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    throw Napi::TypeError::New(object.Env(), std::string(name) + " is a Uint8Array or null");
+  }
+  const auto bytes = value.As<Napi::Uint8Array>();
+  initialise_secure_memory();
+  return Secret(Bytes(bytes.Data(), bytes.ByteLength()));
 }
 
 CK_ULONG count(const Napi::Object& object, const char* name) {
@@ -50,6 +63,7 @@ frame::AttachId attach_id(const Napi::CallbackInfo& info) {
 struct Opening {
   std::optional<std::string> flash;
   std::optional<std::string> root;
+  Secret root_passphrase;
   SR_DEVICE_CONFIG config{};
   CK_RV rv = CKR_OK;
   SR_DEVICE device = 0;
@@ -69,7 +83,11 @@ struct Opening {
     config.ulSize = sizeof config;
     config.pFlashDirectory = flash ? flash->c_str() : nullptr;
     config.pRootDirectory = root ? root->c_str() : nullptr;
+    config.pRootPassphrase = root_passphrase.data();
+    config.ulRootPassphraseLen = root_passphrase.size();
     rv = token().vendor->SR_OpenDevice(&config, &device);
+    root_passphrase = Secret();
+    config.pRootPassphrase = nullptr;
     if (rv != CKR_OK) return;
     taken = false;
     std::unique_ptr<frame::Attachment> attachment;
@@ -84,6 +102,7 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
   auto opening = std::make_shared<Opening>();
   opening->flash = text(options, "flashDirectory");
   opening->root = text(options, "rootDirectory");
+  opening->root_passphrase = secret(options, "rootPassphrase");
   opening->config.ulSlotCount = count(options, "slotCount");
   opening->config.ulPinIterations = count(options, "pinIterations");
   opening->config.ulMaxSessionCount = count(options, "maxSessionCount");
@@ -102,6 +121,30 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
         result.Set("device", Napi::Number::New(env, static_cast<double>(opening->device)));
         result.Set("client", opening->client->expose(env));
         return result;
+      });
+}
+
+Napi::Value change_root_passphrase(const Napi::CallbackInfo& info) {
+  if (!info[0].IsObject()) throw Napi::TypeError::New(info.Env(), "a change has its parts");
+  struct Change {
+    std::string root;
+    Secret before, after;
+    CK_RV rv = CKR_OK;
+  };
+  const auto options = info[0].As<Napi::Object>();
+  auto change = std::make_shared<Change>();
+  change->root = text(options, "rootDirectory").value_or("");
+  change->before = secret(options, "passphrase");
+  change->after = secret(options, "newPassphrase");
+  return Background::run(
+      info.Env(),
+      [change] {
+        change->rv = token().vendor->SR_ChangeRootPassphrase(
+            change->root.c_str(), change->before.data(), change->before.size(),
+            change->after.data(), change->after.size());
+      },
+      [change](Napi::Env env) -> Napi::Value {
+        return Napi::Number::New(env, static_cast<double>(change->rv));
       });
 }
 
@@ -176,6 +219,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("napiVersion", Napi::Number::New(env, NAPI_VERSION));
   exports.Set("openDevice", Napi::Function::New(env, open_device, "openDevice"));
   exports.Set("openApplication", Napi::Function::New(env, open_application, "openApplication"));
+  exports.Set("changeRootPassphrase",
+              Napi::Function::New(env, change_root_passphrase, "changeRootPassphrase"));
   exports.Set("closeDevice", Napi::Function::New(env, close_device, "closeDevice"));
   exports.Set("attach", Napi::Function::New(env, attach, "attach"));
   exports.Set("hardenProcess", Napi::Function::New(env, harden_process, "hardenProcess"));

@@ -193,6 +193,16 @@ CK_RV reset_device(SR_DEVICE number) {
   });
 }
 
+CK_RV change_root_passphrase(const char* directory, const CK_UTF8CHAR* passphrase, CK_ULONG length,
+                             const CK_UTF8CHAR* new_passphrase, CK_ULONG new_length) {
+  return contained([&]() -> CK_RV {
+    if (!directory || (!passphrase && length != 0) || (!new_passphrase && new_length != 0))
+      return CKR_ARGUMENTS_BAD;
+    return token::Device::change_root_passphrase(directory, {passphrase, length},
+                                                 {new_passphrase, new_length});
+  });
+}
+
 CK_RV fail_self_test(const char* name) {
   return contained([&]() -> CK_RV {
     self_test::fail_next(name);
@@ -218,7 +228,7 @@ CK_RV get_self_tests(CK_UTF8CHAR_PTR pText, CK_ULONG_PTR pulLen) {
 }
 
 SR_FUNCTION_LIST list = {
-    .version = {1, 6},
+    .version = {1, 7},
     .SR_OpenDevice = open_device,
     .SR_CloseDevice = close_device,
     .SR_GetDeviceStatus = get_device_status,
@@ -243,6 +253,7 @@ SR_FUNCTION_LIST list = {
     .SR_RunSelfTests = run_self_tests,
     .SR_RewrapKey = rewrap_key,
     .SR_ResetDevice = reset_device,
+    .SR_ChangeRootPassphrase = change_root_passphrase,
 };
 
 }  // namespace

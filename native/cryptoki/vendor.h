@@ -52,6 +52,10 @@ struct SR_DEVICE_CONFIG {
   CK_ULONG ulSessionIdleSeconds;
   SR_MONOTONIC_CLOCK pMonotonicMs;  // only for the idle limit, and then not null
   CK_BBOOL bShared;  // other processes may have it open as well, if they share it too
+  // What the root secret is sealed under; null: it lies in its file as it is. Not for a device in
+  // memory.
+  const CK_UTF8CHAR* pRootPassphrase = nullptr;
+  CK_ULONG ulRootPassphraseLen = 0;
 };
 
 struct SR_MEMORY_RANGE {
@@ -111,7 +115,8 @@ struct SR_FUNCTION_LIST {
   CK_VERSION version;
 
   // Opens (or makes) a device. CKR_STRONGROOM_FLASH_IN_USE, _FLASH_VERSION, _FLASH_INTEGRITY,
-  // CKR_DEVICE_ERROR (file system), CKR_TOKEN_NOT_PRESENT (nothing there and bCreate is false).
+  // CKR_DEVICE_ERROR (file system), CKR_TOKEN_NOT_PRESENT (nothing there and bCreate is false),
+  // CKR_PIN_INVALID (the root secret's passphrase is another one, missing, or there is none).
   CK_RV (*SR_OpenDevice)(const SR_DEVICE_CONFIG*, SR_DEVICE*);
   // Closes all applications of the device and zeroises what it held in memory.
   CK_RV (*SR_CloseDevice)(SR_DEVICE);
@@ -210,6 +215,13 @@ struct SR_FUNCTION_LIST {
   // of every application is closed, with its session objects and the login. What is under way on a
   // session ends as it can. Applications stay, and flash and PIN counters are untouched.
   CK_RV (*SR_ResetDevice)(SR_DEVICE);
+
+  // From version 1.7. Seals the root secret of a device that nobody has open under another
+  // passphrase; a length of 0: none, before or afterwards. Answers as SR_OpenDevice; after any
+  // failure but CKR_DEVICE_ERROR nothing has changed, and after that either one opens it.
+  CK_RV(*SR_ChangeRootPassphrase)
+  (const char* pRootDirectory, const CK_UTF8CHAR* pPassphrase, CK_ULONG ulPassphraseLen,
+   const CK_UTF8CHAR* pNewPassphrase, CK_ULONG ulNewPassphraseLen);
 };
 
 }  // extern "C"

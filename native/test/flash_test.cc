@@ -366,7 +366,7 @@ TEST_F(FlashTest, RefusesNewerVersionsAndNamesBoth) {
   EXPECT_EQ(journal.rv, CKR_STRONGROOM_FLASH_VERSION);
   EXPECT_EQ(journal.cause, "The journal has format version 2; this program reads up to 1.");
   EXPECT_EQ(with_version("/flash/journal-1", 0).rv, CKR_STRONGROOM_FLASH_INTEGRITY);
-  EXPECT_EQ(with_version("/root/root-secret", 2).rv, CKR_STRONGROOM_FLASH_VERSION);
+  EXPECT_EQ(with_version("/root/root-secret", 3).rv, CKR_STRONGROOM_FLASH_VERSION);
   EXPECT_EQ(with_version("/root/root-secret", 0).rv, CKR_DEVICE_ERROR);
 }
 

@@ -35,6 +35,8 @@ CK_RV Device::open(const SR_DEVICE_CONFIG& config, CK_ULONG number, std::shared_
       (config.ulPinIterations < fewest || config.ulPinIterations > 0x7FFFFFFF)) {
     return CKR_ARGUMENTS_BAD;
   }
+  if (config.ulRootPassphraseLen != 0 && (in_memory || !config.pRootPassphrase))
+    return CKR_ARGUMENTS_BAD;
   if (config.bCreate > CK_TRUE || config.bShared > CK_TRUE) return CKR_ARGUMENTS_BAD;
   if (config.ulSessionIdleSeconds > kSessionIdleSecondsMax) return CKR_ARGUMENTS_BAD;
   if (config.ulSessionIdleSeconds != 0 && !config.pMonotonicMs) return CKR_ARGUMENTS_BAD;
@@ -50,7 +52,9 @@ CK_RV Device::open(const SR_DEVICE_CONFIG& config, CK_ULONG number, std::shared_
   } else {
     auto& files = flash::posix_file_system();
     rv = flash::Flash::open(
-        files, config.pFlashDirectory, flash::file_root_secret(files, config.pRootDirectory),
+        files, config.pFlashDirectory,
+        flash::file_root_secret(files, config.pRootDirectory,
+                                {config.pRootPassphrase, config.ulRootPassphraseLen}),
         config.bCreate == CK_TRUE, &device->flash_, {.shared = config.bShared == CK_TRUE});
   }
   if (rv != CKR_OK) return rv;
@@ -69,6 +73,14 @@ CK_RV Device::open(const SR_DEVICE_CONFIG& config, CK_ULONG number, std::shared_
   }
   *out = std::move(device);
   return CKR_OK;
+}
+
+CK_RV Device::change_root_passphrase(const char* root_directory, Bytes passphrase,
+                                     Bytes new_passphrase) {
+  if (!initialise_secure_memory()) return CKR_HOST_MEMORY;
+  if (const CK_RV rv = self_test::integrity(); rv != CKR_OK) return rv;
+  return flash::change_root_passphrase(flash::posix_file_system(), root_directory, passphrase,
+                                       new_passphrase);
 }
 
 void Device::close_idle_sessions() {

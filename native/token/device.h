@@ -13,6 +13,9 @@ class Device {
  public:
   // The answers of SR_OpenDevice (vendor.h).
   static CK_RV open(const SR_DEVICE_CONFIG& config, CK_ULONG number, std::shared_ptr<Device>* out);
+  // SR_ChangeRootPassphrase.
+  static CK_RV change_root_passphrase(const char* root_directory, Bytes passphrase,
+                                      Bytes new_passphrase);
   ~Device();
 
   const CK_ULONG number;

@@ -67,6 +67,18 @@ const DOMAIN: Commands = {
   },
 };
 
+const ROOT_PASSPHRASE: Commands = {
+  set: {
+    summary: "seal a device's root secret under a passphrase, or another one",
+    load: async () => (await import('./hsm/root-passphrase.ts')).rootPassphraseCommandLine('set'),
+  },
+  remove: {
+    summary: 'leave the root secret in its file as it is',
+    load: async () =>
+      (await import('./hsm/root-passphrase.ts')).rootPassphraseCommandLine('remove'),
+  },
+};
+
 const HSM: Commands = {
   slots: {
     summary: 'slots, their tokens and the state of their PINs',
@@ -92,6 +104,12 @@ const HSM: Commands = {
         summary: 'an X.509 certificate, PEM or DER',
         load: async () => (await import('./hsm/import-certificate.ts')).hsmImportCertificate,
       },
+    },
+  },
+  root: {
+    summary: "the device's root secret",
+    commands: {
+      passphrase: { summary: 'what it is sealed under', commands: ROOT_PASSPHRASE },
     },
   },
   delete: {

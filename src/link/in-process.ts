@@ -21,6 +21,8 @@ export interface DeviceOptions {
   readonly pinIterations?: number;
   /** Sessions per slot; absent: the token's default. */
   readonly maxSessionCount?: number;
+  /** What the root secret is sealed under; absent: nothing. CKR_PIN_INVALID where that is not so. */
+  readonly rootPassphrase?: Uint8Array | undefined;
 }
 
 /** Buffers up to this size stay reachable until another takes their place. */
@@ -119,6 +121,7 @@ export async function openLink(options: DeviceOptions): Promise<InProcess> {
     maxSessionCount: options.maxSessionCount ?? 0,
     create: options.create,
     shared: options.shared ?? false,
+    rootPassphrase: options.rootPassphrase,
   });
   if (rv !== CKR.CKR_OK || client === undefined || device === undefined) {
     throw new CkrError(rv, 'OpenDevice');
@@ -138,6 +141,19 @@ export async function openLink(options: DeviceOptions): Promise<InProcess> {
 export async function openDevice(options: DeviceOptions): Promise<Device> {
   const { link, attachId } = await openLink(options);
   return Device.connect(link, attachId);
+}
+
+/**
+ * Seals the root secret of a device that nobody has open under another passphrase; absent: none, before or afterwards.
+ * Rejects with CkrError, as openDevice.
+ */
+export async function changeRootPassphrase(
+  rootDirectory: string,
+  passphrase: Uint8Array | undefined,
+  newPassphrase: Uint8Array | undefined,
+): Promise<void> {
+  const rv = await loadAddon().changeRootPassphrase({ rootDirectory, passphrase, newPassphrase });
+  if (rv !== CKR.CKR_OK) throw new CkrError(rv, 'ChangeRootPassphrase');
 }
 
 /** What attachDevice does, without saying Hello. */

@@ -18,6 +18,8 @@ export interface NativeDeviceConfig {
   readonly maxSessionCount: number;
   readonly create: boolean;
   readonly shared: boolean;
+  /** Copied before openDevice returns. */
+  readonly rootPassphrase?: Uint8Array | undefined;
 }
 
 /** One environment's share of an application. */
@@ -56,6 +58,12 @@ export interface Addon {
     config: NativeDeviceConfig,
   ): Promise<{ rv: number; device?: number; client?: NativeClient }>;
   closeDevice(device: number): Promise<number>;
+  /** Absent: none. Copies both before it returns. */
+  changeRootPassphrase(change: {
+    readonly rootDirectory: string;
+    readonly passphrase?: Uint8Array | undefined;
+    readonly newPassphrase?: Uint8Array | undefined;
+  }): Promise<number>;
   /** Opens another application on the device of one that this environment has. */
   openApplication(attachId: Uint8Array): { rv: number; client?: NativeClient };
   /** Joins the application with this attach id. */

@@ -4,12 +4,13 @@
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Device, Slot } from '../hsm/index.ts';
+import { CkrError, type Device, type Slot } from '../hsm/index.ts';
 import { provisionRegion } from '../keystore/provision.ts';
 import { openDevice } from '../link/in-process.ts';
 import { dataFiles, syncDirectory } from '../store/data-directory.ts';
 import { errorText } from '../values/unknown.ts';
 import { type DataDirectory, type HsmDirectory, hsmDirectory } from './data-directory.ts';
+import { withRootPassphrase } from './root-passphrase.ts';
 import { SoPinHandOver, withSoPin } from './so-pin.ts';
 import { StartError } from './start-error.ts';
 import { makeToken, onlySlot, SLOT_COUNT } from './token.ts';
@@ -18,6 +19,8 @@ export interface FirstBootOptions {
   readonly regions: readonly string[];
   /** Where the SO PIN goes: once, and never again. */
   readonly soPinFile: string;
+  /** Holds the passphrase of the root secret; absent: it has none. */
+  readonly rootPassphraseFile?: string | undefined;
 }
 
 /** Makes the device unless it is there. @returns whether it was made now. @throws StartError, CkrError */
@@ -35,7 +38,7 @@ export async function makeDevice(
   rmSync(directory.hsmPartial, { recursive: true, force: true });
   mkdirSync(directory.hsmPartial, { mode: 0o700 });
   const hsm = hsmDirectory(directory.hsmPartial);
-  await using device = await openHsm(hsm, true);
+  await using device = await openHsm(hsm, true, options.rootPassphraseFile);
   const { soPin, userPin } = await makeToken(await onlySlot(device), options.regions);
   try {
     writeFileSync(hsm.userPin, `${userPin}\n`, { mode: 0o600, flag: 'wx', flush: true });
@@ -75,13 +78,35 @@ export async function addRegions(
   });
 }
 
-/** Opens the device of a data directory. @throws CkrError */
-export function openHsm(hsm: HsmDirectory, create: boolean): Promise<Device> {
-  return openDevice({
-    flashDirectory: hsm.flash,
-    rootDirectory: hsm.root,
-    slotCount: SLOT_COUNT,
-    create,
+/** Opens the device of a data directory. @throws StartError (the passphrase), CkrError */
+export async function openHsm(
+  hsm: HsmDirectory,
+  create: boolean,
+  rootPassphraseFile?: string,
+): Promise<Device> {
+  return withRootPassphrase(rootPassphraseFile, async (rootPassphrase) => {
+    try {
+      return await openDevice({
+        flashDirectory: hsm.flash,
+        rootDirectory: hsm.root,
+        slotCount: SLOT_COUNT,
+        create,
+        rootPassphrase,
+      });
+    } catch (cause) {
+      if (!(cause instanceof CkrError) || cause.ckr !== 'CKR_PIN_INVALID') throw cause;
+      const why =
+        rootPassphraseFile === undefined
+          ? 'is under a passphrase: name its file with --root-passphrase-file'
+          : `does not open with the passphrase in ${rootPassphraseFile}: it has another one, or none`;
+      throw new StartError(
+        `the root secret in ${hsm.root} ${why}. Nothing was changed`,
+        'REFUSED',
+        {
+          cause,
+        },
+      );
+    }
   });
 }
 

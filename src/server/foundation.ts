@@ -40,6 +40,8 @@ export interface DataOptions {
   readonly durability?: Durability | undefined;
   /** Where the security officer's PIN is handed to the operator at first boot, and read when a Region is added. */
   readonly soPinFile: string;
+  /** Holds the passphrase of the device's root secret; absent: it has none. */
+  readonly rootPassphraseFile?: string | undefined;
 }
 
 export interface Foundation extends AsyncDisposable {
@@ -73,7 +75,7 @@ export interface KeptFoundation {
  * @throws StartError, DataDirectoryError, CkrError, errors of the file system
  */
 export async function openKept(
-  { directory: root, soPinFile, durability }: DataOptions,
+  { directory: root, soPinFile, durability, rootPassphraseFile }: DataOptions,
   { regions, accountId, dev }: FoundationOptions,
 ): Promise<Foundation & { readonly data: KeptFoundation }> {
   refuseKeptSoPin(root, soPinFile);
@@ -81,10 +83,10 @@ export async function openKept(
   await using opened = new AsyncDisposableStack();
   const lock = opened.use(lockDataDirectory(root));
   const directory = dataDirectory(lock.directory);
-  const isNew = await makeDevice(directory, { regions, soPinFile });
+  const isNew = await makeDevice(directory, { regions, soPinFile, rootPassphraseFile });
   const hsm = hsmDirectory(directory.hsm);
   const userPin = readPin(hsm.userPin);
-  const device = opened.use(await openHsm(hsm, false));
+  const device = opened.use(await openHsm(hsm, false, rootPassphraseFile));
   const slot = await onlySlot(device);
   const missing = isNew ? [] : await missingRegions({ slot, userPin, regions });
   if (missing.length > 0) await addRegions(slot, missing, userPin, soPinFile);

@@ -60,7 +60,14 @@ class RootSecretProvider {
   virtual CK_RV destroy() = 0;  // tamper response: zeroise
 };
 // The files root-secret, anchor and lock of a directory that is made if its parent is there.
-std::unique_ptr<RootSecretProvider> file_root_secret(FileSystem&, std::string directory);
+// load answers CKR_PIN_INVALID where the passphrase is not the one of the file, is empty and there
+// is one, or is not and there is none. It is copied.
+std::unique_ptr<RootSecretProvider> file_root_secret(FileSystem&, std::string directory,
+                                                     Bytes passphrase = {});
+// Of a device that nobody has open; empty: none. Durable, and the old file overwritten, when it
+// answers CKR_OK; whatever happens, one of the two opens it. As load.
+CK_RV change_root_passphrase(FileSystem&, const std::string& directory, Bytes passphrase,
+                             Bytes new_passphrase);
 std::unique_ptr<RootSecretProvider> memory_root_secret();
 
 // Ids of 1 to 2^32 - 1 are the token's own to assign; above come those of next_id.

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "token/algorithms/algorithms.h"
+#include "token/drbg/drbg.h"
 #include "token/flash/flash.h"
 #include "token/flash/layout.h"
 #include "token/flash/sync_sites.h"
@@ -24,6 +25,34 @@ constexpr std::size_t kSecretAt = 16;
 constexpr std::size_t kSecretCheckAt = kSecretAt + kRootSecretBytes;
 constexpr std::size_t kDigestBytes = 32;
 constexpr std::size_t kSecretFileBytes = kSecretCheckAt + kDigestBytes;
+
+// The same under a passphrase: its version is one more than the format's. The key that seals the
+// secret is PBKDF2-HMAC-SHA-256 of passphrase and salt; what lies before the nonce is authenticated
+// with it.
+constexpr std::uint32_t kSealedVersion = kFormatVersion + 1;
+constexpr std::uint32_t kPassphraseIterations = 600'000;
+constexpr std::uint32_t kPassphraseIterationsMax = 100'000'000;  // a damaged count does not hang us
+constexpr std::size_t kSaltBytes = 16;
+constexpr std::size_t kNonceBytes = 28;
+constexpr std::size_t kTagBytes = 16;
+constexpr std::size_t kIterationsAt = 16;
+constexpr std::size_t kSaltAt = 24;
+constexpr std::size_t kNonceAt = kSaltAt + kSaltBytes;
+constexpr std::size_t kCiphertextAt = kNonceAt + kNonceBytes;
+constexpr std::size_t kTagAt = kCiphertextAt + kRootSecretBytes;
+constexpr std::size_t kSealedCheckAt = kTagAt + kTagBytes;
+constexpr std::size_t kSealedFileBytes = kSealedCheckAt + kDigestBytes;
+
+CK_RV passphrase_key(Bytes passphrase, Bytes salt, std::uint32_t iterations,
+                     std::shared_ptr<algorithms::Key>* key) {
+  Secret derived(kRootSecretBytes);
+  if (!derived) return CKR_HOST_MEMORY;
+  const CK_RV rv =
+      algorithms::pbkdf2_hmac_sha256(passphrase, salt, iterations, derived.mutable_bytes());
+  if (rv != CKR_OK) return rv;
+  *key = algorithms::Key::make(std::move(derived));
+  return *key ? CKR_OK : CKR_HOST_MEMORY;
+}
 
 // A slot of the file anchor: counter, length, zeros, content, SHA-256 of all before.
 constexpr std::size_t kSlotBytes = 4096;
@@ -62,9 +91,10 @@ std::uint64_t slot_offset(std::uint64_t counter) { return counter % 2 * kSlotByt
 
 class FileRootSecret final : public RootSecretProvider {
  public:
-  FileRootSecret(FileSystem& file_system, std::string directory)
+  FileRootSecret(FileSystem& file_system, std::string directory, Bytes passphrase)
       : file_system_(file_system),
         directory_(std::move(directory)),
+        passphrase_(passphrase),
         secret_path_(directory_ + "/root-secret"),
         anchor_path_(directory_ + "/anchor") {}
 
@@ -98,7 +128,7 @@ class FileRootSecret final : public RootSecretProvider {
     if (rv != CKR_OK) return rv;
     if (file_system_.exists(secret_path_)) return CKR_DEVICE_ERROR;
     rv = create_anchor(anchor);
-    if (rv == CKR_OK) rv = create_secret(root_secret);
+    if (rv == CKR_OK) rv = create_secret(root_secret, passphrase_.bytes());
     return rv;
   }
 
@@ -143,6 +173,18 @@ class FileRootSecret final : public RootSecretProvider {
     return CKR_OK;
   }
 
+  // After load. What lay in the file before is overwritten once the new one is durable.
+  CK_RV change_passphrase(const Secret& root_secret, Bytes passphrase) {
+    const auto before = file_system_.open(secret_path_, false, false);
+    std::uint64_t length = 0;
+    if (before == nullptr || !before->size(&length)) return CKR_DEVICE_ERROR;
+    const CK_RV rv = create_secret(root_secret, passphrase);
+    if (rv != CKR_OK) return rv;
+    const std::vector<std::uint8_t> zeros(length);
+    const bool done = before->write_at(0, zeros) && before->sync(sync_site::kRootSecretDestroy);
+    return done ? CKR_OK : CKR_DEVICE_ERROR;
+  }
+
   CK_RV destroy() override {
     const CK_RV rv = take_lock();
     if (rv != CKR_OK) return rv;
@@ -173,7 +215,7 @@ class FileRootSecret final : public RootSecretProvider {
   }
 
   CK_RV read_secret(Secret* root_secret) {
-    Secret content(kSecretFileBytes);
+    Secret content(kSealedFileBytes);
     if (!content) return CKR_HOST_MEMORY;
     const auto file = file_system_.open(secret_path_, false, false);
     std::size_t got = 0;
@@ -181,17 +223,80 @@ class FileRootSecret final : public RootSecretProvider {
       return CKR_DEVICE_ERROR;
     if (got < kLengthAt || !std::equal(kMagic.begin(), kMagic.end(), content.data()))
       return CKR_DEVICE_ERROR;
-    if (load_u32(content.data() + kVersionAt) > kFormatVersion) return CKR_STRONGROOM_FLASH_VERSION;
+    const std::uint32_t version = load_u32(content.data() + kVersionAt);
+    if (version > kSealedVersion) return CKR_STRONGROOM_FLASH_VERSION;
+    if ((version == kSealedVersion) != (passphrase_.size() != 0)) return CKR_PIN_INVALID;
+    if (version == kSealedVersion) return open_secret(content.bytes().first(got), root_secret);
     std::array<std::uint8_t, kDigestBytes> digest{};
     const CK_RV rv = algorithms::sha256(content.bytes().first(kSecretCheckAt), digest);
     if (rv != CKR_OK) return rv;
     if (got != kSecretFileBytes || load_u32(content.data() + kVersionAt) != kFormatVersion ||
         load_u32(content.data() + kLengthAt) != kRootSecretBytes ||
-        !algorithms::equal_constant_time(digest, content.bytes().subspan(kSecretCheckAt))) {
+        !algorithms::equal_constant_time(digest,
+                                         content.bytes().subspan(kSecretCheckAt, kDigestBytes))) {
       return CKR_DEVICE_ERROR;
     }
     *root_secret = Secret(content.bytes().subspan(kSecretAt, kRootSecretBytes));
     return *root_secret ? CKR_OK : CKR_HOST_MEMORY;
+  }
+
+  CK_RV open_secret(Bytes content, Secret* root_secret) {
+    if (content.size() != kSealedFileBytes) return CKR_DEVICE_ERROR;
+    std::array<std::uint8_t, kDigestBytes> digest{};
+    CK_RV rv = algorithms::sha256(content.first(kSealedCheckAt), digest);
+    if (rv != CKR_OK) return rv;
+    const std::uint32_t iterations = load_u32(content.data() + kIterationsAt);
+    if (!algorithms::equal_constant_time(digest, content.subspan(kSealedCheckAt)) ||
+        load_u32(content.data() + kLengthAt) != kRootSecretBytes || iterations == 0 ||
+        iterations > kPassphraseIterationsMax) {
+      return CKR_DEVICE_ERROR;
+    }
+    std::shared_ptr<algorithms::Key> key;
+    rv =
+        passphrase_key(passphrase_.bytes(), content.subspan(kSaltAt, kSaltBytes), iterations, &key);
+    if (rv != CKR_OK) return rv;
+    Secret opened(kRootSecretBytes);
+    if (!opened) return CKR_HOST_MEMORY;
+    rv = algorithms::derive_open(*key, content.subspan(kNonceAt, kNonceBytes),
+                                 content.first(kNonceAt),
+                                 content.subspan(kCiphertextAt, kRootSecretBytes),
+                                 content.subspan(kTagAt, kTagBytes), opened.mutable_bytes());
+    if (rv == CKR_ENCRYPTED_DATA_INVALID) return CKR_PIN_INVALID;
+    if (rv == CKR_OK) *root_secret = std::move(opened);
+    return rv;
+  }
+
+  // What the file root-secret holds: sealed if there is a passphrase.
+  CK_RV write_down(const Secret& root_secret, Bytes passphrase, Secret* content) {
+    const bool sealed = !passphrase.empty();
+    *content = Secret(sealed ? kSealedFileBytes : kSecretFileBytes);
+    if (!*content) return CKR_HOST_MEMORY;
+    std::uint8_t* const to = content->data();
+    std::fill_n(to, content->size(), std::uint8_t{0});
+    std::copy(kMagic.begin(), kMagic.end(), to);
+    store_u32(to + kVersionAt, sealed ? kSealedVersion : kFormatVersion);
+    store_u32(to + kLengthAt, kRootSecretBytes);
+    CK_RV rv = CKR_OK;
+    if (sealed) {
+      store_u32(to + kIterationsAt, kPassphraseIterations);
+      rv = drbg::generate(content->mutable_bytes().subspan(kSaltAt, kSaltBytes));
+      std::shared_ptr<algorithms::Key> key;
+      if (rv == CKR_OK)
+        rv = passphrase_key(passphrase, content->bytes().subspan(kSaltAt, kSaltBytes),
+                            kPassphraseIterations, &key);
+      if (rv == CKR_OK)
+        rv = algorithms::derive_seal(
+            *key, content->bytes().first(kNonceAt), root_secret.bytes(),
+            content->mutable_bytes().subspan(kNonceAt, kNonceBytes),
+            content->mutable_bytes().subspan(kCiphertextAt, kRootSecretBytes),
+            content->mutable_bytes().subspan(kTagAt, kTagBytes));
+    } else {
+      std::copy_n(root_secret.data(), kRootSecretBytes, to + kSecretAt);
+    }
+    if (rv != CKR_OK) return rv;
+    const std::size_t check_at = content->size() - kDigestBytes;
+    return algorithms::sha256(content->bytes().first(check_at),
+                              content->mutable_bytes().subspan(check_at));
   }
 
   // The name must be durable before the root secret's is: a root secret without an anchor is a
@@ -215,15 +320,9 @@ class FileRootSecret final : public RootSecretProvider {
     return CKR_OK;
   }
 
-  CK_RV create_secret(const Secret& root_secret) {
-    Secret content(kSecretFileBytes);
-    if (!content) return CKR_HOST_MEMORY;
-    std::copy(kMagic.begin(), kMagic.end(), content.data());
-    store_u32(content.data() + kVersionAt, kFormatVersion);
-    store_u32(content.data() + kLengthAt, kRootSecretBytes);
-    std::copy_n(root_secret.data(), kRootSecretBytes, content.data() + kSecretAt);
-    const CK_RV rv = algorithms::sha256(content.bytes().first(kSecretCheckAt),
-                                        content.mutable_bytes().subspan(kSecretCheckAt));
+  CK_RV create_secret(const Secret& root_secret, Bytes passphrase) {
+    Secret content;
+    const CK_RV rv = write_down(root_secret, passphrase, &content);
     if (rv != CKR_OK) return rv;
     const std::string path = secret_path_ + ".new";
     if (file_system_.exists(path) && !file_system_.remove(path)) return file_failure();
@@ -238,6 +337,7 @@ class FileRootSecret final : public RootSecretProvider {
 
   FileSystem& file_system_;
   std::string directory_;
+  const Secret passphrase_;
   std::string secret_path_;
   std::string anchor_path_;
   LockMode mode_ = LockMode::kExclusive;
@@ -286,9 +386,18 @@ class MemoryRootSecret final : public RootSecretProvider {
 
 }  // namespace
 
-std::unique_ptr<RootSecretProvider> file_root_secret(FileSystem& file_system,
-                                                     std::string directory) {
-  return std::make_unique<FileRootSecret>(file_system, std::move(directory));
+std::unique_ptr<RootSecretProvider> file_root_secret(FileSystem& file_system, std::string directory,
+                                                     Bytes passphrase) {
+  return std::make_unique<FileRootSecret>(file_system, std::move(directory), passphrase);
+}
+
+CK_RV change_root_passphrase(FileSystem& file_system, const std::string& directory,
+                             Bytes passphrase, Bytes new_passphrase) {
+  FileRootSecret root(file_system, directory, passphrase);
+  Secret root_secret;
+  std::vector<std::uint8_t> anchor;
+  const CK_RV rv = root.load(&root_secret, &anchor, LockMode::kExclusive);
+  return rv == CKR_OK ? root.change_passphrase(root_secret, new_passphrase) : rv;
 }
 
 std::unique_ptr<RootSecretProvider> memory_root_secret() {

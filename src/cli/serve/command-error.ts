@@ -56,6 +56,8 @@ export const DEVICE_TROUBLE: Readonly<Record<string, string>> = {
   CKR_STRONGROOM_FLASH_INTEGRITY: 'its flash is cut, altered, rolled back or of another device',
   CKR_TOKEN_NOT_PRESENT: 'its flash or its root secret is missing',
   CKR_PIN_INCORRECT: 'the PIN in user-pin is not its own',
+  CKR_PIN_INVALID:
+    'its root secret does not open with this passphrase: it has another one, or none',
   CKR_PIN_LOCKED: 'its user PIN is locked; the security officer can set a new one',
   CKR_DEVICE_ERROR: 'its files cannot be read or written',
   CKR_FIPS_SELF_TEST_FAILED: 'a self-test failed, so it does no cryptography',

@@ -52,6 +52,8 @@ export const SERVE_HELP: string = `strongroom serve: start the key management se
 ${TLS_HELP}  --ready-file FILE   when ready, write endpoint and credentials there as JSON; removed at the end
   --so-pin-file FILE  the security officer's PIN: written once at first boot (never over a file that is
                       there), read when a Region is added; outside the data directory (DIR.so-pin)
+  --root-passphrase-file FILE
+                      the passphrase of the device's root secret, if it has one; also at first boot, to give it one
   --dev               accept any well-formed credentials as the root of account 000000000000;
                       loopback addresses only
   --server-timing     answers carry a Server-Timing header with the time per station
@@ -109,10 +111,11 @@ export function parseServeOptions(argv: readonly string[]): ServeOptions {
 
 function dataOptions(values: ReturnType<typeof parse>): DataOptions | undefined {
   const { 'data-dir': named, 'so-pin-file': pinFile, durability } = values;
+  const rootPassphraseFile = fileOption('--root-passphrase-file', values['root-passphrase-file']);
   if (values.ephemeral) {
-    if ((named ?? pinFile ?? durability) !== undefined)
+    if ((named ?? pinFile ?? durability ?? rootPassphraseFile) !== undefined)
       throw new UsageError(
-        '--ephemeral keeps nothing: leave --data-dir, --so-pin-file and --durability out',
+        '--ephemeral keeps nothing: leave --data-dir, --so-pin-file, --root-passphrase-file and --durability out',
       );
     return undefined;
   }
@@ -126,7 +129,7 @@ function dataOptions(values: ReturnType<typeof parse>): DataOptions | undefined 
       '--so-pin-file has to be outside the data directory: the service does not keep that PIN',
     );
   }
-  return { directory, soPinFile, durability };
+  return { directory, soPinFile, durability, rootPassphraseFile };
 }
 
 const isDurability = (text: string): text is Durability =>
@@ -148,6 +151,7 @@ function parse(argv: readonly string[]): {
   threads?: string;
   'ready-file'?: string;
   'so-pin-file'?: string;
+  'root-passphrase-file'?: string;
   dev?: boolean;
   'server-timing'?: boolean;
 } {
@@ -165,6 +169,7 @@ function parse(argv: readonly string[]): {
       threads: { type: 'string' },
       'ready-file': { type: 'string' },
       'so-pin-file': { type: 'string' },
+      'root-passphrase-file': { type: 'string' },
       dev: { type: 'boolean' },
       'server-timing': { type: 'boolean' },
     },
