@@ -49,10 +49,12 @@ CK_RV current(token::Slot& slot, Body body) {
 template <class Body>
 CK_RV in_session(CK_SESSION_HANDLE handle, Body body) noexcept {
   return entered([&]() -> CK_RV {
-    // The reference keeps session, application and device alive for the length of the call.
-    const auto session = token::Library::instance().sessions.find(handle);
-    // Bits above a handle's own belong to object handles.
-    if (!session || session->handle != handle) return CKR_SESSION_HANDLE_INVALID;
+    // The loan keeps session, application and device alive for the length of the call.
+    const auto session =
+        token::Library::instance().sessions.borrow(handle, [&](const token::Session& found) {
+          return found.handle == handle;  // bits above a handle's own belong to object handles
+        });
+    if (!session) return CKR_SESSION_HANDLE_INVALID;
     const token::SessionUse use(*session);
     return use ? current(session->slot, [&] { return body(*session); })
                : CKR_SESSION_HANDLE_INVALID;

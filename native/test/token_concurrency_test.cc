@@ -53,6 +53,83 @@ TEST_F(TokenConcurrencyTest, KeysDestroyedWhileInUse) {
   user.join();
 }
 
+// One symmetric and one asymmetric key, used by many threads in single calls, while others destroy
+// each and make it anew with the same bytes: what is answered is right, or that the key has gone.
+TEST_F(TokenConcurrencyTest, ManyThreadsUseKeysThatOthersDestroy) {
+  const CK_SESSION_HANDLE owner = open_session();
+  login(owner);
+  Attributes of_public;
+  of_public.bytes(CKA_EC_PARAMS, p256_parameters());
+  Attributes of_private;
+  of_private.flag(CKA_SENSITIVE, false).flag(CKA_EXTRACTABLE, true);
+  Pair pair;
+  ASSERT_CKR(CKR_OK, generate_pair(owner, CKM_EC_KEY_PAIR_GEN, of_public, of_private, &pair));
+  ByteString scalar;
+  ASSERT_CKR(CKR_OK, get(owner, pair.private_key, CKA_VALUE, &scalar));
+  const auto make_signing = [&](CK_SESSION_HANDLE session) {
+    Attributes known;
+    known.number(CKA_CLASS, CKO_PRIVATE_KEY)
+        .number(CKA_KEY_TYPE, CKK_EC)
+        .bytes(CKA_EC_PARAMS, p256_parameters())
+        .bytes(CKA_VALUE, scalar)
+        .flag(CKA_SIGN, true);
+    CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+    EXPECT_CKR(CKR_OK, c().C_CreateObject(session, known.data(), known.count(), &key));
+    return key;
+  };
+  const auto make_secret = [](CK_SESSION_HANDLE session) {
+    return create_secret(session, CKK_AES, ByteString(32, 7), {CKA_ENCRYPT});
+  };
+  std::atomic<CK_OBJECT_HANDLE> secret{make_secret(owner)};
+  std::atomic<CK_OBJECT_HANDLE> signing{make_signing(owner)};
+
+  CK_BYTE iv[12] = {1};
+  CK_GCM_PARAMS parameters{iv, sizeof iv, 96, nullptr, 0, 128};
+  CK_MECHANISM gcm{CKM_AES_GCM, &parameters, sizeof parameters};
+  CK_MECHANISM ecdsa{CKM_ECDSA_SHA256, nullptr, 0};
+  ByteString message = bytes_of("the same each time");
+  const auto seal = [&](CK_SESSION_HANDLE session, ByteString* out) {
+    out->assign(message.size() + 16, 0);
+    CK_ULONG length = out->size();
+    return sr().SR_Encrypt(session, &gcm, secret, message.data(), message.size(), out->data(),
+                           &length);
+  };
+  ByteString expected;
+  ASSERT_CKR(CKR_OK, seal(owner, &expected));
+
+  constexpr int kUsers = 4;
+  std::atomic<int> users{kUsers};
+  in_threads(kUsers + 2, [&](int number) {
+    const CK_SESSION_HANDLE session = open_session();
+    while (number >= kUsers && users > 0) {
+      const bool is_secret = number == kUsers;
+      const CK_OBJECT_HANDLE next = is_secret ? make_secret(session) : make_signing(session);
+      EXPECT_CKR(CKR_OK,
+                 c().C_DestroyObject(session, (is_secret ? secret : signing).exchange(next)));
+    }
+    if (number >= kUsers) return;
+    for (int sealed = 0, signatures = 0; sealed < 500 || signatures < 50;) {
+      ByteString out;
+      CK_RV rv = seal(session, &out);
+      EXPECT_TRUE(rv == CKR_OK || rv == CKR_KEY_HANDLE_INVALID) << name_of(rv);
+      if (rv == CKR_OK) {
+        EXPECT_EQ(out, expected);
+        ++sealed;
+      }
+      ByteString signature(64);
+      CK_ULONG length = signature.size();
+      rv = sr().SR_Sign(session, &ecdsa, signing, message.data(), message.size(), signature.data(),
+                        &length);
+      EXPECT_TRUE(rv == CKR_OK || rv == CKR_KEY_HANDLE_INVALID) << name_of(rv);
+      if (rv != CKR_OK) continue;
+      EXPECT_CKR(CKR_OK, sr().SR_Verify(session, &ecdsa, pair.public_key, message.data(),
+                                        message.size(), signature.data(), length));
+      ++signatures;
+    }
+    --users;
+  });
+}
+
 TEST_F(TokenConcurrencyTest, TwoThreadsOnOneSessionAreToldApart) {
   const CK_SESSION_HANDLE session = open_session();
   login(session);

@@ -5,7 +5,7 @@
 namespace strongroom::token {
 
 void Operation::end() {
-  kind = Kind::kNone;
+  kind.store(Kind::kNone, std::memory_order_relaxed);
   stream.reset();
   sealing.reset();
   key.reset();
@@ -77,6 +77,19 @@ CK_OBJECT_HANDLE ApplicationSlot::handle_of(const Object& object) const {
   return object.is_private ? base | tag_of(login()) << kHandleBits : base;
 }
 
+bool ApplicationSlot::shows(const Object& object, CK_OBJECT_HANDLE handle,
+                            const Application& application) const {
+  if (object.identity->slot != &slot) return false;
+  if (!object.on_token && object.identity->application != &application) return false;
+  std::uint64_t tag = 0;
+  if (object.is_private) {
+    const std::uint32_t now = login();
+    if (role_of(now) != Role::kUser) return false;
+    tag = tag_of(now);
+  }
+  return handle >> kHandleBits == tag;
+}
+
 std::shared_ptr<const Object> ApplicationSlot::find(CK_OBJECT_HANDLE handle,
                                                     const Application& application) const {
   auto object = see(handle, application);
@@ -86,16 +99,18 @@ std::shared_ptr<const Object> ApplicationSlot::find(CK_OBJECT_HANDLE handle,
 std::shared_ptr<const Object> ApplicationSlot::see(CK_OBJECT_HANDLE handle,
                                                    const Application& application) const {
   auto object = Library::instance().objects.find(handle);
-  if (!object || object->identity->slot != &slot) return nullptr;
-  if (!object->on_token && object->identity->application != &application) return nullptr;
-  std::uint64_t tag = 0;
-  if (object->is_private) {
-    const std::uint32_t now = login();
-    if (role_of(now) != Role::kUser) return nullptr;
-    tag = tag_of(now);
-  }
-  if (handle >> kHandleBits != tag) return nullptr;
+  if (object && !shows(*object, handle, application)) object.reset();
   return object;
+}
+
+Borrowed<const Object> ApplicationSlot::borrow(CK_OBJECT_HANDLE handle,
+                                               const Application& application) const {
+  auto& objects = Library::instance().objects;
+  auto borrowed = objects.borrow(handle, [&](const Object& object) {
+    return !object.stored && shows(object, handle, application);
+  });
+  // Of what is first used now the complete object takes the place: the next call borrows that.
+  return borrowed ? std::move(borrowed) : objects.counted(find(handle, application));
 }
 
 void ApplicationSlot::log_in(Role role, std::shared_ptr<algorithms::Key> key) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <unordered_set>
 
+#include "token/handle_table.h"
 #include "token/object_index.h"
 #include "token/session.h"
 
@@ -33,6 +34,8 @@ class ApplicationSlot {
   // The object a handle names for this application now; null: no such thing, or not to be seen.
   // With what it is made of, or with the reason why that cannot be had (Object::unavailable).
   std::shared_ptr<const Object> find(CK_OBJECT_HANDLE handle, const Application& application) const;
+  // The same for the length of a call.
+  Borrowed<const Object> borrow(CK_OBJECT_HANDLE handle, const Application& application) const;
   // For those who ask for its attributes alone: perhaps still without.
   std::shared_ptr<const Object> see(CK_OBJECT_HANDLE handle, const Application& application) const;
 
@@ -50,6 +53,8 @@ class ApplicationSlot {
   std::shared_ptr<const Object> drop_session_object(std::uint64_t handle);
 
  private:
+  bool shows(const Object& object, CK_OBJECT_HANDLE handle, const Application& application) const;
+
   std::atomic<std::uint32_t> login_{0};
 };
 

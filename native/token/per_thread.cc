@@ -4,14 +4,11 @@
 #include <bit>
 #include <cstdint>
 
-namespace strongroom {
+namespace strongroom::per_thread {
 namespace {
 
 static_assert(kThreadNumbers == 64, "the free numbers are the bits of one word");
 std::atomic<std::uint64_t> free_numbers{~std::uint64_t{0}};
-
-constexpr std::size_t kNotAsked = ~std::size_t{0};
-thread_local std::size_t own_number = kNotAsked;
 
 // Gives the number back when the thread ends. Code that still runs on the thread after that goes
 // without.
@@ -25,9 +22,7 @@ struct GiveBack {
   }
 };
 
-std::size_t take_number() {
-  thread_local GiveBack give_back;
-  static_cast<void>(give_back);
+std::size_t claim() {
   std::uint64_t available = free_numbers.load(std::memory_order_relaxed);
   while (available != 0) {
     const int lowest = std::countr_zero(available);
@@ -40,9 +35,10 @@ std::size_t take_number() {
 
 }  // namespace
 
-std::size_t thread_number() {
-  if (own_number == kNotAsked) own_number = take_number();
-  return own_number;
+std::size_t take_number() {
+  thread_local GiveBack give_back;
+  static_cast<void>(give_back);
+  return own_number = claim();
 }
 
-}  // namespace strongroom
+}  // namespace strongroom::per_thread

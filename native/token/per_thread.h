@@ -9,14 +9,24 @@
 #include <new>
 
 #include "token/secure_memory.h"
+#include "token/thread_local.h"
 
 namespace strongroom {
 
 inline constexpr std::size_t kThreadNumbers = 64;
 inline constexpr std::size_t kNoThreadNumber = kThreadNumbers;
 
+namespace per_thread {
+inline constexpr std::size_t kNotAsked = ~std::size_t{0};
+inline SR_THREAD_LOCAL std::size_t own_number = kNotAsked;
+std::size_t take_number();
+}  // namespace per_thread
+
 // thread_number answers the calling thread's number, or kNoThreadNumber when all are taken.
-std::size_t thread_number();
+inline std::size_t thread_number() {
+  const std::size_t number = per_thread::own_number;
+  return number != per_thread::kNotAsked ? number : per_thread::take_number();
+}
 
 // PerThread: one T for each living thread, made on first use. Those of numbered threads are kept
 // for the next owner of the number and never destroyed; a thread without a number owns its T until

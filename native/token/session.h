@@ -35,7 +35,7 @@ struct Operation {
     kMessageEncrypt,
     kMessageDecrypt,
   };
-  Kind kind = Kind::kNone;
+  std::atomic<Kind> kind{Kind::kNone};  // written with the OperationLock, read by anybody
   const MechanismRow* mechanism = nullptr;
   std::shared_ptr<const Object> key;
   std::uint32_t login = 0;    // ApplicationSlot::login() at Init; compared where the key is private

@@ -14,22 +14,21 @@ bool overlap_unevenly(const CK_BYTE* a, std::size_t a_length, const CK_BYTE* b,
   return before(a, b + b_length) && before(b, a + a_length);
 }
 
-CK_RV find_key(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
-               CK_OBJECT_HANDLE key, Admitted* out, Use use) {
+CK_RV admit(const Beginning& what, const CK_MECHANISM& mechanism, const Object* key, Use use,
+            const MechanismRow** out) {
   const MechanismRow* row = mechanism_for(mechanism, what.function);
   if (!row) return CKR_MECHANISM_INVALID;
-  out->row = row;
-  out->key = session.place.find(key, *session.application);
-  if (!out->key) return CKR_KEY_HANDLE_INVALID;
+  *out = row;
+  if (!key) return CKR_KEY_HANDLE_INVALID;
   const std::uint32_t usage =
       row->family == Family::kSeal ? std::uint32_t{kDeriveUsage} : what.usage;
-  return check_key(*out->key, *row, usage, use);
+  return check_key(*key, *row, usage, use);
 }
 
-CK_RV admit(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
-            CK_OBJECT_HANDLE key, Admitted* out, Use use) {
-  if (session.operation.kind != Operation::Kind::kNone) return CKR_OPERATION_ACTIVE;
-  return find_key(session, what, mechanism, key, out, use);
+CK_RV find_key(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
+               CK_OBJECT_HANDLE key, Admitted* out, Use use) {
+  out->key = session.place.find(key, *session.application);
+  return admit(what, mechanism, out->key.get(), use, &out->row);
 }
 
 CK_RV begin(Session& session, const Beginning& what, const CK_MECHANISM* mechanism,
@@ -42,10 +41,11 @@ CK_RV begin(Session& session, const Beginning& what, const CK_MECHANISM* mechani
     if (operation.kind == what.kind) operation.end();
     return CKR_OK;
   }
+  if (operation.kind != Operation::Kind::kNone) return CKR_OPERATION_ACTIVE;
   const CK_MECHANISM copy = *mechanism;
   const std::uint32_t login = session.place.login();
   Admitted admitted;
-  if (const CK_RV rv = admit(session, what, copy, key, &admitted, Use::kAfterInit); rv != CKR_OK)
+  if (const CK_RV rv = find_key(session, what, copy, key, &admitted, Use::kAfterInit); rv != CKR_OK)
     return rv;
   operation.mechanism = admitted.row;
   operation.key = std::move(admitted.key);
@@ -55,7 +55,7 @@ CK_RV begin(Session& session, const Beginning& what, const CK_MECHANISM* mechani
     operation.end();
     return rv;
   }
-  operation.kind = what.kind;
+  operation.kind.store(what.kind, std::memory_order_relaxed);
   return CKR_OK;
 }
 

@@ -53,27 +53,26 @@ struct Admitted {
   std::shared_ptr<const Object> key;
 };
 
-// find_key: the mechanism can do this, and the key may be used for it.
+// admit: the mechanism can do this, and the key (null: the handle names none) may be used for it.
+CK_RV admit(const Beginning& what, const CK_MECHANISM& mechanism, const Object* key, Use use,
+            const MechanismRow** row);
 CK_RV find_key(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
                CK_OBJECT_HANDLE key, Admitted* out, Use use = Use::kAtOnce);
 
-// admit: the checks of begin that come before the parameter, with the operation lock held.
-CK_RV admit(Session& session, const Beginning& what, const CK_MECHANISM& mechanism,
-            CK_OBJECT_HANDLE key, Admitted* out, Use use = Use::kAtOnce);
-
 // once: C_*Init and the single part after it as one call that leaves no operation behind, whatever
-// it answers. work(row, mechanism, key object) reads the parameter, then does what the part does.
+// it answers, and so need not keep others from the session. work(row, mechanism, key object) reads
+// the parameter, then does what the part does.
 template <class Work>
 CK_RV once(Session& session, const Beginning& what, const CK_MECHANISM* mechanism,
            CK_OBJECT_HANDLE key, Work work) {
   if (const CK_RV rv = ready(); rv != CKR_OK) return rv;
-  OperationLock lock(session);
-  if (!lock) return OperationLock::refusal();
   if (!mechanism) return CKR_ARGUMENTS_BAD;
+  if (session.operation.kind != Operation::Kind::kNone) return CKR_OPERATION_ACTIVE;
   const CK_MECHANISM copy = *mechanism;
-  Admitted admitted;
-  const CK_RV rv = admit(session, what, copy, key, &admitted);
-  return rv != CKR_OK ? rv : work(*admitted.row, copy, *admitted.key);
+  const auto object = session.place.borrow(key, *session.application);
+  const MechanismRow* row = nullptr;
+  const CK_RV rv = admit(what, copy, object.get(), Use::kAtOnce, &row);
+  return rv != CKR_OK ? rv : work(*row, copy, *object);
 }
 
 // With the operation lock held: is an operation of this kind active, and its key still to be used?
