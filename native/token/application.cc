@@ -31,7 +31,14 @@ Session::Session(CK_SESSION_HANDLE its_handle, std::shared_ptr<Application> its_
       slot(its_slot),
       read_write(its_read_write),
       device_(*application->device),
-      used_ms_(device_.session_idle_ms != 0 ? device_.now_ms() : 0) {}
+      used_ms_(device_.session_idle_ms != 0 ? device_.now_ms() : 0) {
+  Library::instance().objects.enlist(operation.loan);
+}
+
+Session::~Session() {
+  operation.end();
+  Library::instance().objects.strike(operation.loan);
+}
 
 CK_STATE Session::state() const {
   switch (place.role()) {
@@ -103,14 +110,26 @@ std::shared_ptr<const Object> ApplicationSlot::see(CK_OBJECT_HANDLE handle,
   return object;
 }
 
-Borrowed<const Object> ApplicationSlot::borrow(CK_OBJECT_HANDLE handle,
-                                               const Application& application) const {
+template <class... With>
+Borrowed<const Object> ApplicationSlot::borrow_complete(CK_OBJECT_HANDLE handle,
+                                                        const Application& application,
+                                                        With&... loan) const {
   auto& objects = Library::instance().objects;
-  auto borrowed = objects.borrow(handle, [&](const Object& object) {
+  auto borrowed = objects.borrow(loan..., handle, [&](const Object& object) {
     return !object.stored && shows(object, handle, application);
   });
   // Of what is first used now the complete object takes the place: the next call borrows that.
   return borrowed ? std::move(borrowed) : objects.counted(find(handle, application));
+}
+
+Borrowed<const Object> ApplicationSlot::borrow(CK_OBJECT_HANDLE handle,
+                                               const Application& application) const {
+  return borrow_complete(handle, application);
+}
+
+Borrowed<const Object> ApplicationSlot::borrow(Loan& loan, CK_OBJECT_HANDLE handle,
+                                               const Application& application) const {
+  return borrow_complete(handle, application, loan);
 }
 
 void ApplicationSlot::log_in(Role role, std::shared_ptr<algorithms::Key> key) {

@@ -36,6 +36,9 @@ class ApplicationSlot {
   std::shared_ptr<const Object> find(CK_OBJECT_HANDLE handle, const Application& application) const;
   // The same for the length of a call.
   Borrowed<const Object> borrow(CK_OBJECT_HANDLE handle, const Application& application) const;
+  // The same with the loan of a session, for the length of its operation.
+  Borrowed<const Object> borrow(Loan& loan, CK_OBJECT_HANDLE handle,
+                                const Application& application) const;
   // For those who ask for its attributes alone: perhaps still without.
   std::shared_ptr<const Object> see(CK_OBJECT_HANDLE handle, const Application& application) const;
 
@@ -53,6 +56,9 @@ class ApplicationSlot {
   std::shared_ptr<const Object> drop_session_object(std::uint64_t handle);
 
  private:
+  template <class... With>
+  Borrowed<const Object> borrow_complete(CK_OBJECT_HANDLE handle, const Application& application,
+                                         With&... loan) const;
   bool shows(const Object& object, CK_OBJECT_HANDLE handle, const Application& application) const;
 
   std::atomic<std::uint32_t> login_{0};

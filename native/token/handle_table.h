@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -23,16 +24,23 @@ namespace strongroom::token {
 inline constexpr unsigned kHandleBits = 44;
 inline constexpr std::uint64_t kHandleMask = (std::uint64_t{1} << kHandleBits) - 1;
 
-// Borrowed: a thing that one thread uses until this ends, or nothing. Stays on that thread.
+// Borrowed: a thing that is used until this ends, or nothing. With a thread's own loan it stays on
+// that thread.
 template <class T>
 class Borrowed {
  public:
+  Borrowed() = default;
   Borrowed(Borrowed&& other) noexcept
       : thing_(std::exchange(other.thing_, nullptr)), loan_(std::exchange(other.loan_, nullptr)) {}
-  Borrowed& operator=(Borrowed&&) = delete;
+  Borrowed& operator=(Borrowed&& other) noexcept {
+    std::swap(thing_, other.thing_);
+    std::swap(loan_, other.loan_);
+    return *this;
+  }
   ~Borrowed() {
     if (loan_) loan_->end();
   }
+  void reset() { *this = Borrowed(); }
   explicit operator bool() const { return thing_ != nullptr; }
   T& operator*() const { return *thing_; }
   T* operator->() const { return thing_; }
@@ -42,8 +50,8 @@ class Borrowed {
   template <class>
   friend class HandleTable;
   Borrowed(T* thing, Loan* loan) : thing_(thing), loan_(loan) {}
-  T* thing_;
-  Loan* loan_;
+  T* thing_ = nullptr;
+  Loan* loan_ = nullptr;
 };
 
 template <class T>
@@ -91,11 +99,15 @@ class HandleTable {
   // borrow answers what a live handle names, for this thread, if `admit` says so of it.
   template <class Admit>
   Borrowed<T> borrow(std::uint64_t handle, Admit admit) const {
-    const Place* here = locate(handle);
-    if (!here) return {nullptr, nullptr};
     const std::size_t thread = thread_number();
     if (thread == kNoThreadNumber || loans_[thread].begun()) return borrow_counted(handle, admit);
-    Loan& loan = loans_[thread];
+    return borrow(loans_[thread], handle, admit);
+  }
+  // The same with an enlisted loan that has not begun, for as long as its owner wants.
+  template <class Admit>
+  Borrowed<T> borrow(Loan& loan, std::uint64_t handle, Admit admit) const {
+    const Place* here = locate(handle);
+    if (!here) return {};
     T* thing = here->current.load(std::memory_order_acquire);
     for (;;) {
       loan.begin(thing);
@@ -106,7 +118,18 @@ class HandleTable {
     const bool live = here->generation.load(std::memory_order_seq_cst) == generation_of(handle);
     if (live && thing && admit(*thing)) return {thing, &loan};
     loan.end();
-    return {nullptr, nullptr};
+    return {};
+  }
+
+  // A loan that outlives calls is in the list from before its first beginning to after its last
+  // end.
+  void enlist(Loan& loan) {
+    std::lock_guard lock(enlisted_mutex_);
+    enlisted_.insert(&loan);
+  }
+  void strike(Loan& loan) {
+    std::lock_guard lock(enlisted_mutex_);
+    enlisted_.erase(&loan);
   }
 
   // counted makes of a reference what borrow gives.
@@ -167,6 +190,8 @@ class HandleTable {
     if (!value) return;
     Loan::barrier();
     for (Loan& loan : loans_) loan.keep_if_lent(value);
+    std::lock_guard lock(enlisted_mutex_);
+    for (Loan* loan : enlisted_) loan->keep_if_lent(value);
   }
 
   static std::uint32_t generation_of(std::uint64_t handle) {
@@ -184,6 +209,8 @@ class HandleTable {
   // Chunks are never freed: a look-up with any number may come at any time.
   std::array<std::atomic<Chunk*>, kPlaces / kChunkPlaces> chunks_{};
   mutable std::array<Loan, kThreadNumbers> loans_;  // by thread number
+  std::mutex enlisted_mutex_;
+  std::unordered_set<Loan*> enlisted_;
   std::mutex mutex_;
   std::vector<std::uint32_t> free_;
   std::uint32_t next_ = 0;

@@ -8,6 +8,7 @@
 
 #include "token/algorithms/digest_state.h"
 #include "token/cipher_stream.h"
+#include "token/handle_table.h"
 #include "token/mechanisms.h"
 #include "token/no_wait.h"
 #include "token/parameters.h"
@@ -37,7 +38,9 @@ struct Operation {
   };
   std::atomic<Kind> kind{Kind::kNone};  // written with the OperationLock, read by anybody
   const MechanismRow* mechanism = nullptr;
-  std::shared_ptr<const Object> key;
+  Loan
+      loan;  // of the key, from Init to the end: threads that use one key count no references of it
+  Borrowed<const Object> key;
   std::uint32_t login = 0;    // ApplicationSlot::login() at Init; compared where the key is private
   bool awaits_login = false;  // CKA_ALWAYS_AUTHENTICATE, and no context-specific login yet
   SignatureParameters signature;
@@ -59,6 +62,9 @@ class Session {
  public:
   Session(CK_SESSION_HANDLE handle, std::shared_ptr<Application> application,
           ApplicationSlot& place, Slot& slot, bool read_write);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   const CK_SESSION_HANDLE handle;
   const std::shared_ptr<Application> application;  // keeps place, slot and device alive

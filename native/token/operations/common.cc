@@ -44,14 +44,17 @@ CK_RV begin(Session& session, const Beginning& what, const CK_MECHANISM* mechani
   if (operation.kind != Operation::Kind::kNone) return CKR_OPERATION_ACTIVE;
   const CK_MECHANISM copy = *mechanism;
   const std::uint32_t login = session.place.login();
-  Admitted admitted;
-  if (const CK_RV rv = find_key(session, what, copy, key, &admitted, Use::kAfterInit); rv != CKR_OK)
+  operation.key = session.place.borrow(operation.loan, key, *session.application);
+  const MechanismRow* row = nullptr;
+  if (const CK_RV rv = admit(what, copy, operation.key.get(), Use::kAfterInit, &row);
+      rv != CKR_OK) {
+    operation.end();
     return rv;
-  operation.mechanism = admitted.row;
-  operation.key = std::move(admitted.key);
+  }
+  operation.mechanism = row;
   operation.login = login;
   operation.awaits_login = operation.key->always_authenticate;
-  if (const CK_RV rv = prepare(*admitted.row, copy, operation); rv != CKR_OK) {
+  if (const CK_RV rv = prepare(*row, copy, operation); rv != CKR_OK) {
     operation.end();
     return rv;
   }
