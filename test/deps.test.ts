@@ -41,7 +41,18 @@ const rooms: Record<string, readonly string[]> = {
     'store',
     'config',
   ],
-  services: ['api', 'clock', 'hsm', 'cluster', 'access', 'audit', 'store', 'config', 'kms'],
+  services: [
+    'values',
+    'api',
+    'clock',
+    'hsm',
+    'cluster',
+    'access',
+    'audit',
+    'store',
+    'config',
+    'kms',
+  ],
   // What a service stands on, whatever the transport: device, store, root credential, the KMS over them.
   server: [
     ...['hsm', 'values', 'api', 'clock', 'link', 'cluster', 'keystore', 'access', 'audit'],

@@ -12,13 +12,15 @@ export interface RequestHead {
   readonly url: string;
   /** X-Amz-Target. */
   readonly target: string | undefined;
+  /** Content-Type. */
+  readonly contentType: string | undefined;
   /** Bytes; 0 when it is not known yet. */
   readonly bodyLength: number;
 }
 
 /** @returns the answer to a request that is not for the handler */
 export function answerAtOnce(
-  { method, url, target, bodyLength }: RequestHead,
+  { method, url, target, contentType = '', bodyLength }: RequestHead,
   bodyLengthMax: number,
 ): ServiceResponse | undefined {
   const question = url.indexOf('?');
@@ -27,11 +29,15 @@ export function answerAtOnce(
     return { status: 200, headers: { 'Content-Type': 'application/json' }, body: healthBody() };
   }
   if (path !== '/') return refusal('UnknownOperationException', undefined, 404);
-  if (method !== 'POST') {
+  // A form, or a query that names its action: STS and IAM, whose presigned requests are GETs.
+  const isQuery =
+    target === undefined &&
+    (contentType.startsWith('application/x-www-form-urlencoded') || /[?&]Action=/.test(url));
+  if (method !== 'POST' && !(isQuery && method === 'GET')) {
     const answer = refusal('UnknownOperationException', undefined, 405);
     return { ...answer, headers: { ...answer.headers, Allow: 'POST' } };
   }
-  if (target === undefined) return refusal('UnknownOperationException');
+  if (target === undefined && !isQuery) return refusal('UnknownOperationException');
   return bodyLength > bodyLengthMax ? bodyTooLarge(bodyLengthMax) : undefined;
 }
 

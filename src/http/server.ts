@@ -230,7 +230,8 @@ class AwsJsonServer implements HttpServer {
   #answerAtOnce(request: IncomingMessage, connection: Connection): ServiceResponse | undefined {
     const { method = '', url = '' } = request;
     const target = request.headers['x-amz-target'] as string | undefined;
-    const head = { method, url, target, bodyLength: contentLength(request) ?? 0 };
+    const contentType = request.headers['content-type'];
+    const head = { method, url, target, contentType, bodyLength: contentLength(request) ?? 0 };
     const answer = answerAtOnce(head, this.#limits.bodyLengthMax);
     if (answer !== undefined) return answer;
     if (connection.inWork >= this.#limits.pipelinedMax) return refusal('ThrottlingException');

@@ -92,7 +92,8 @@ export class InProcessHandler {
     const complete = serviceRequest(request, body ?? new Uint8Array());
     const { method, headers } = complete;
     const target = headers['x-amz-target'];
-    const head = { method, url: urlOf(request), target, bodyLength: 0 };
+    const contentType = headers['content-type'];
+    const head = { method, url: urlOf(request), target, contentType, bodyLength: 0 };
     const answer = answerAtOnce(head, bodyLengthMax);
     if (answer !== undefined) return answer;
     if (body === undefined) return bodyTooLarge(bodyLengthMax);

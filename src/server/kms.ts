@@ -15,6 +15,7 @@ import { RegionDomain } from '../keystore/region-domain.ts';
 import type { DestroyedKey } from '../kms/due/due-work.ts';
 import { type RegionParts, type RegionService, regionServices } from '../kms/region-service.ts';
 import { type Answered, createKmsService, type Fault } from '../kms/service.ts';
+import { withQueryServices } from '../services/service.ts';
 import type { MetadataStore } from '../store/metadata-store.ts';
 import { type Identities, identityDirectory } from './identities.ts';
 import { onlySlot } from './token.ts';
@@ -93,14 +94,24 @@ export async function openKms(
   const { services } = regions;
   let directory = settings.identities && identityDirectory(settings.identities);
   const callers = { get: (accessKeyId: string) => directory?.get(accessKeyId) };
-  const handler = createKmsService({
-    authenticate: authenticator(settings, callers),
+  const sessions = new SessionTokens(settings.sessionKey);
+  const authenticate = authenticator(settings, callers, sessions);
+  const kms = createKmsService({
+    authenticate,
     regions: services,
     audit: store,
     domainClock,
     serverTiming,
     onFault,
     ...(onAnswer && { onAnswer }),
+  });
+  const handler = withQueryServices(kms, {
+    authenticate,
+    directory: () => directory,
+    sessions,
+    audit: store,
+    wallClock,
+    onFault,
   });
   const parts = opened.move();
   return {
@@ -127,8 +138,9 @@ export function faultText({ requestId, operation, error }: Fault): string {
 
 /** @param callers access keys besides the root's, which goes first */
 function authenticator(
-  { regions: names, credential, dev, sessionKey }: KmsSettings,
+  { regions: names, credential, dev }: KmsSettings,
   callers: CredentialSource,
+  sessions: SessionTokens,
 ): Authenticator {
   const regions = new Set(names);
   if (dev) return devAuthenticator({ accountId: credential.accountId, regions });
@@ -136,7 +148,7 @@ function authenticator(
   root.addRoot(credential.accountId, credential);
   return sigV4Authenticator({
     credentials: { get: (accessKeyId) => root.get(accessKeyId) ?? callers.get(accessKeyId) },
-    sessions: new SessionTokens(sessionKey),
+    sessions,
     regions,
     clock: wallClock,
   });

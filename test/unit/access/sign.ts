@@ -34,6 +34,8 @@ class Sha256 {
 }
 
 export interface Unsigned {
+  /** Default: POST, and an X-Amz-Target. */
+  readonly method?: 'GET';
   readonly path?: string;
   readonly query?: Record<string, string | string[]>;
   /** As sent: what `query` reads like on the wire. */
@@ -89,15 +91,17 @@ function signer(options: SignOptions): SignatureV4 {
 
 function unsigned(request: Unsigned): HttpRequest {
   return {
-    method: 'POST',
+    method: request.method ?? 'POST',
     protocol: 'http:',
     hostname: '127.0.0.1',
     path: request.path ?? '/',
     query: request.query ?? {},
     headers: {
       host: '127.0.0.1:8080',
-      'content-type': 'application/x-amz-json-1.1',
-      'x-amz-target': 'TrentService.Encrypt',
+      ...(request.method === undefined && {
+        'content-type': 'application/x-amz-json-1.1',
+        'x-amz-target': 'TrentService.Encrypt',
+      }),
       ...request.headers,
     },
     body: request.body,
