@@ -81,6 +81,19 @@ export interface Directory extends CredentialSource {
   roles(accountId: string): readonly RoleEntry[];
 }
 
+/** ARN of the root, user or role that a principal is, or is a session of. */
+export function identityArn(principal: Principal): string {
+  switch (principal.type) {
+    case 'Root':
+    case 'IAMUser':
+      return principal.arn;
+    case 'AssumedRole':
+      return principal.roleArn;
+    case 'FederatedUser':
+      return principal.issuerArn;
+  }
+}
+
 /** AWS's prefixes of unique ids. */
 export type IdPrefix = 'AIDA' | 'AROA';
 

@@ -12,6 +12,7 @@ import type { Clock } from '../clock/clock.ts';
 import { KnownSigners, parseAuthorization, type SignedHeaders } from './authorization.ts';
 import { canonicalRequest } from './canonical-request.ts';
 import type { Credential, CredentialSource } from './credential-store.ts';
+import { identityArn } from './directory.ts';
 import { isPresigned, type Presigned, parsePresigned } from './presigned.ts';
 import type { Authenticator } from './principal.ts';
 import type { SessionTokens } from './session-token.ts';
@@ -48,6 +49,8 @@ export interface SigV4Options {
   readonly credentials: CredentialSource;
   /** Opens the tokens of temporary ones; absent: there are none. */
   readonly sessions?: SessionTokens | undefined;
+  /** Whether whose session it is still exists: a session ends with it. Default: always. */
+  readonly exists?: (arn: string) => boolean;
   /** The Regions served. */
   readonly regions: ReadonlySet<string>;
   /** wallClock. */
@@ -56,7 +59,7 @@ export interface SigV4Options {
 
 /** An Authenticator that checks signatures against the access keys of a store and of session tokens. */
 export function sigV4Authenticator(options: SigV4Options): Authenticator {
-  const { credentials, sessions, regions, clock } = options;
+  const { credentials, sessions, exists = () => true, regions, clock } = options;
   const signingKeys = new SigningKeyCache();
   const knownSigners = new KnownSigners();
 
@@ -67,7 +70,7 @@ export function sigV4Authenticator(options: SigV4Options): Authenticator {
       if (found !== undefined) return found;
     } else {
       const opened = sessions?.open(token);
-      if (opened?.principal.accessKeyId === accessKeyId) {
+      if (opened?.principal.accessKeyId === accessKeyId && exists(identityArn(opened.principal))) {
         if (nowMs < opened.expiresAtMs) return opened;
         throw kmsException(
           'ExpiredTokenException',

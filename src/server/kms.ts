@@ -1,10 +1,11 @@
 /**
  * A KMS over a device and a store: its Regions opened, its callers known, and one handler for any transport.
  */
-import { type CredentialSource, CredentialStore } from '../access/credential-store.ts';
+import { CredentialStore } from '../access/credential-store.ts';
 import type { RootCredential } from '../access/credentials-file.ts';
 import { devAuthenticator } from '../access/dev-authenticator.ts';
-import type { Authenticator } from '../access/principal.ts';
+import type { Directory } from '../access/directory.ts';
+import { type Authenticator, rootPrincipal } from '../access/principal.ts';
 import { SessionTokens } from '../access/session-token.ts';
 import { sigV4Authenticator } from '../access/sigv4.ts';
 import type { ServiceHandler } from '../api/transport.ts';
@@ -93,7 +94,10 @@ export async function openKms(
   const regions = opened.use(await openRegions(settings, { device, store }));
   const { services } = regions;
   let directory = settings.identities && identityDirectory(settings.identities);
-  const callers = { get: (accessKeyId: string) => directory?.get(accessKeyId) };
+  const callers: Callers = {
+    get: (accessKeyId) => directory?.get(accessKeyId),
+    exists: (arn) => directory?.exists(arn) ?? false,
+  };
   const sessions = new SessionTokens(settings.sessionKey);
   const authenticate = authenticator(settings, callers, sessions);
   const kms = createKmsService({
@@ -136,19 +140,24 @@ export function faultText({ requestId, operation, error }: Fault): string {
   return `fault in ${operation ?? 'a request'} ${requestId}: ${what}`;
 }
 
-/** @param callers access keys besides the root's, which goes first */
+/** Who there is besides the root. */
+type Callers = Pick<Directory, 'get' | 'exists'>;
+
+/** @param callers the root goes first */
 function authenticator(
   { regions: names, credential, dev }: KmsSettings,
-  callers: CredentialSource,
+  callers: Callers,
   sessions: SessionTokens,
 ): Authenticator {
   const regions = new Set(names);
   if (dev) return devAuthenticator({ accountId: credential.accountId, regions });
   const root = new CredentialStore();
   root.addRoot(credential.accountId, credential);
+  const { arn: rootArn } = rootPrincipal(credential.accountId, credential.accessKeyId);
   return sigV4Authenticator({
     credentials: { get: (accessKeyId) => root.get(accessKeyId) ?? callers.get(accessKeyId) },
     sessions,
+    exists: (arn) => arn === rootArn || callers.exists(arn),
     regions,
     clock: wallClock,
   });

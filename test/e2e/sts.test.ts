@@ -1,6 +1,6 @@
 /** STS and IAM beside the KMS, with the clients of AWS. */
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { GetRoleCommand, GetUserCommand, IAMClient, ListRolesCommand } from '@aws-sdk/client-iam';
@@ -13,6 +13,7 @@ import {
 } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { uniqueId } from '../../src/access/directory.ts';
+import { adminRequest } from '../../src/admin/admin-client.ts';
 import { type StartedServer, startServer } from '../../src/testing/start-server.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { describeWithTool } from '../support/tools.ts';
@@ -170,6 +171,25 @@ describe('GetSessionToken', () => {
       /^400 AccessDeniedException: User: arn:aws:iam::111122223333:user\/team\/alice is not authorized/,
     );
   }, 30_000);
+
+  it('ends with its user', async () => {
+    const text = readFileSync(file, 'utf8');
+    const { Credentials } = await sts(alice).send(new GetSessionTokenCommand({}));
+    const session = temporary(Credentials);
+    const reload = () => adminRequest(join(scratch, 'data'), 'config-reload');
+    writeFileSync(file, text.replace('alice:', 'carol:'));
+    await reload();
+    const invalid = ': The security token included in the request is invalid.';
+    expect(await refused(kms(session).send(new ListKeysCommand({})))).toBe(
+      `400 UnrecognizedClientException${invalid}`,
+    );
+    expect(await refused(sts(session).send(new GetCallerIdentityCommand({})))).toBe(
+      `403 InvalidClientTokenId${invalid}`,
+    );
+    writeFileSync(file, text);
+    await reload();
+    await sts(session).send(new GetCallerIdentityCommand({}));
+  });
 
   it('refuses durations and codes that AWS refuses', async () => {
     expect(
