@@ -5,14 +5,14 @@
  * with the account's keys, and nobody else anything. Enforcement comes with access control.
  */
 
-import { allowsRoot, type PolicyDocument, parseKeyPolicy } from '../../access/policy-document.ts';
+import { type PolicyDocument, parsePolicy } from '../../access/policy/document.ts';
+import { checkLockout as checkPolicyLockout } from '../../access/policy/lockout.ts';
 import type { Principal } from '../../access/principal.ts';
 import { kmsException } from '../../api/exceptions.ts';
 import { partitionOf } from '../keys/key-arn.ts';
 import type { KeyRecord } from '../keys/key-record.ts';
 
 export const policyName = 'default';
-const policyLengthMax = 32_768;
 
 /** @throws NotFoundException for every other name. Absent means the one that there is. */
 export function checkPolicyName(name: string | undefined): void {
@@ -20,14 +20,9 @@ export function checkPolicyName(name: string | undefined): void {
     throw kmsException('NotFoundException', 'No such policy exists');
 }
 
-/** @throws LimitExceededException, MalformedPolicyDocumentException */
+/** @throws LimitExceededException, MalformedPolicyDocumentException, InvalidArnException */
 export function readPolicy(text: string): PolicyDocument {
-  if (Buffer.byteLength(text) > policyLengthMax)
-    throw kmsException(
-      'LimitExceededException',
-      `A key policy may have ${policyLengthMax} bytes at most.`,
-    );
-  return parseKeyPolicy(text);
+  return parsePolicy(text, 'key');
 }
 
 /**
@@ -35,11 +30,7 @@ export function readPolicy(text: string): PolicyDocument {
  * @throws MalformedPolicyDocumentException
  */
 export function checkLockout(policy: PolicyDocument, principal: Principal, keyArn: string): void {
-  if (!allowsRoot(policy, principal.accountId, 'kms:PutKeyPolicy', keyArn))
-    throw kmsException(
-      'MalformedPolicyDocumentException',
-      'The new key policy will not allow you to update the key policy in the future.',
-    );
+  checkPolicyLockout({ policy, principal, keyArn });
 }
 
 /** The policy of a key as GetKeyPolicy answers it. */

@@ -151,6 +151,8 @@ describe('PutKeyPolicy', () => {
     ['a negated principal', [allow({ Principal: undefined, NotPrincipal: { AWS: accountId } })]],
     ['a service alone', [allow({ Principal: { Service: 'ec2.amazonaws.com' } })]],
     ['a refusal', [allow(), { ...allow({ Action: 'kms:PutKeyPolicy' }), Effect: 'Deny' }]],
+    ['no action', [allow({ Action: undefined })]],
+    ['no resource', [allow({ Resource: undefined })]],
     ['only a refusal', [{ ...allow({ Action: 'kms:Encrypt' }), Effect: 'Deny' }]],
   ])('refuses one that would lock the account out: %s', async (_, statements) => {
     expect(await put(policyOf(...statements))).toBe(lockOut);
@@ -198,12 +200,10 @@ describe('PutKeyPolicy', () => {
     policyOf(allow({ Effects: 'Allow' })),
     policyOf(allow({ Principal: undefined })),
     policyOf(allow({ NotPrincipal: '*' })),
-    policyOf(allow({ Action: undefined })),
     policyOf(allow({ Action: [] })),
     policyOf(allow({ Action: 'Encrypt' })),
     policyOf(allow({ Action: 'k*:Encrypt' })),
     policyOf(allow({ Action: 'kms:*', NotAction: 'kms:*' })),
-    policyOf(allow({ Resource: undefined })),
     policyOf(allow({ Resource: [''] })),
     policyOf(allow({ Condition: 'x' })),
     policyOf(allow({ Condition: { StringIs: { a: 'b' } } })),
