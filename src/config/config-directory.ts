@@ -24,7 +24,13 @@ import type {
   UnitDocument,
   UserDocument,
 } from './document.ts';
-import { fullAccess, policyText, resolvePolicyName } from './policies.ts';
+import {
+  administrator,
+  allowsNothing,
+  fullAccess,
+  policyText,
+  resolvePolicyName,
+} from './policies.ts';
 
 const noPolicies: PrincipalPolicies = { identity: [] };
 const noLimits: AccountLimits = { serviceControl: [], resourceControl: [] };
@@ -209,8 +215,11 @@ export class ConfigDirectory implements Directory {
   }
 
   policiesOf(principal: Principal): PrincipalPolicies {
-    const own = this.#entryOf(principal)?.policies ?? noPolicies;
-    const session = sessionPoliciesOf(principal);
+    const own = this.#entryOf(principal)?.policies ?? policiesWithoutEntry(principal);
+    // A federated user has no more than the session policies say, and nothing without them.
+    const session =
+      sessionPoliciesOf(principal) ??
+      (principal.type === 'FederatedUser' ? [allowsNothing] : undefined);
     return session === undefined ? own : { ...own, session };
   }
 
@@ -265,6 +274,14 @@ export class ConfigDirectory implements Directory {
   roles(accountId: string): readonly RoleEntry[] {
     return this.#rolesOf.get(accountId) ?? [];
   }
+}
+
+/** Of a root's federated user: what the root has. */
+function policiesWithoutEntry(principal: Principal): PrincipalPolicies {
+  const isOfRoot =
+    principal.type === 'FederatedUser' &&
+    principal.issuerArn === `arn:aws:iam::${principal.accountId}:root`;
+  return isOfRoot ? { identity: [administrator] } : noPolicies;
 }
 
 function managed(

@@ -10,12 +10,14 @@ const allow = (name: string, action: string | readonly string[]): NamedPolicy =>
   }),
 });
 
+export const administrator: NamedPolicy = allow('arn:aws:iam::aws:policy/AdministratorAccess', '*');
+
+/** A session policy of an action that there is not. */
+export const allowsNothing: NamedPolicy = allow('no session policy', 'none:None');
+
 /** AWS managed policies that are here; others are absent, and a file that names one is refused. */
 const awsManaged: ReadonlyMap<string, NamedPolicy> = new Map(
-  [allow('arn:aws:iam::aws:policy/AdministratorAccess', '*')].map((policy) => [
-    policy.name,
-    policy,
-  ]),
+  [administrator].map((policy) => [policy.name, policy]),
 );
 
 /** What a unit or account has that names no policies of a kind: it takes nothing away. */

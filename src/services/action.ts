@@ -3,7 +3,7 @@ import type { SignedService } from '../access/authorization.ts';
 import type { Directory } from '../access/directory.ts';
 import type { Principal } from '../access/principal.ts';
 import type { SessionTokens } from '../access/session-token.ts';
-import { denied, type Parameters, type XmlValue } from './query.ts';
+import type { Parameters, XmlValue } from './query.ts';
 
 export interface Call {
   readonly principal: Principal;
@@ -13,6 +13,10 @@ export interface Call {
   readonly sessions: SessionTokens;
   /** wallClock. */
   readonly nowMs: number;
+  /** Of the credential scope. */
+  readonly region: string;
+  readonly sourceAddress: string;
+  readonly userAgent: string | undefined;
 }
 
 export interface Action {
@@ -29,12 +33,4 @@ export interface QueryService {
   /** Of its XML. */
   readonly namespace: string;
   readonly actions: ReadonlyMap<string, Action>;
-}
-
-/** Policies do not decide here: the account's root may, and nobody else. @throws QueryError AccessDenied */
-export function checkAllowed({ principal }: Call, action: string, resource: string): void {
-  if (principal.type === 'Root') return;
-  throw denied(
-    `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} because no identity-based policy allows the ${action} action`,
-  );
 }

@@ -3,7 +3,8 @@
  * Source: AWS IAM API Reference. The file does not say when something was made: CreateDate is the epoch.
  */
 import type { RoleEntry, UserEntry } from '../access/directory.ts';
-import { type Action, checkAllowed, type QueryService } from './action.ts';
+import type { Action, QueryService } from './action.ts';
+import { checkAllowed } from './authorize.ts';
 import { invalid, QueryError, type XmlValue } from './query.ts';
 
 const createDate = '1970-01-01T00:00:00Z';
@@ -39,7 +40,7 @@ const getUser: Action = {
       return { User: { UserId: accountId, Arn: arn, CreateDate: createDate } };
     }
     const user = directory?.user(accountId, name);
-    checkAllowed(call, 'iam:GetUser', user?.arn ?? `user ${name}`);
+    checkAllowed(call, 'iam:GetUser', user?.arn ?? `arn:aws:iam::${accountId}:user/${name}`);
     if (user === undefined) throw noSuch('user', name);
     return {
       User: {
@@ -73,7 +74,8 @@ const getRole: Action = {
     const { principal, directory, parameters } = call;
     const name = parameters.required('RoleName');
     const role = directory?.role(principal.accountId, name);
-    checkAllowed(call, 'iam:GetRole', role?.arn ?? `role ${name}`);
+    const { accountId } = principal;
+    checkAllowed(call, 'iam:GetRole', role?.arn ?? `arn:aws:iam::${accountId}:role/${name}`);
     if (role === undefined) throw noSuch('role', name);
     return {
       Role: {

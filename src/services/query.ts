@@ -22,6 +22,8 @@ export class QueryError extends Error {
 const queryNames: Partial<Record<ExceptionName, readonly [code: string, httpStatus: number]>> = {
   AccessDeniedException: ['AccessDenied', 403],
   ExpiredTokenException: ['ExpiredToken', 403],
+  InvalidArnException: ['MalformedPolicyDocument', 400],
+  MalformedPolicyDocumentException: ['MalformedPolicyDocument', 400],
   IncompleteSignatureException: ['IncompleteSignature', 400],
   InvalidSignatureException: ['SignatureDoesNotMatch', 403],
   MissingAuthenticationTokenException: ['MissingAuthenticationToken', 403],

@@ -80,6 +80,9 @@ export function withQueryServices(
         directory: directory(),
         sessions,
         nowMs: timeMs,
+        region,
+        sourceAddress: request.sourceAddress,
+        userAgent: request.headers['user-agent'],
       });
       response = encodeResult({ action, namespace, requestId }, result);
     } catch (error) {

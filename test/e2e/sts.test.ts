@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { GetRoleCommand, GetUserCommand, IAMClient, ListRolesCommand } from '@aws-sdk/client-iam';
 import { KMSClient, ListKeysCommand } from '@aws-sdk/client-kms';
 import {
+  AssumeRoleCommand,
   GetCallerIdentityCommand,
   GetFederationTokenCommand,
   GetSessionTokenCommand,
@@ -26,6 +27,11 @@ const key = (id: string) => ({
 });
 const root = key('ROOTROOT');
 const alice = key('ALICEALI');
+const bob = key('BOBBOBBO');
+const allow = (Action: string): string =>
+  JSON.stringify({ Statement: { Effect: 'Allow', Action, Resource: '*' } });
+const trust = (AWS: string, Action: string, Condition?: object): string =>
+  JSON.stringify({ Statement: { Effect: 'Allow', Principal: { AWS }, Action, Condition } });
 const scratch = scratchDirectory();
 const file = join(scratch, 'strongroom.yaml');
 const entry = ({ accessKeyId, secretAccessKey }: typeof root): string =>
@@ -36,10 +42,16 @@ writeFileSync(
 accounts:
   "${account}":
     root: { ${entry(root)} }
-    users: { alice: { path: /team/, tags: { team: "<blue>" }, ${entry(alice)} } }
+    users:
+      alice: { path: /team/, tags: { team: "<blue>" }, ${entry(alice)} }
+      bob: { ${entry(bob)}, inlinePolicies: { Sts: ${allow('sts:*')} } }
     roles:
-      App: { path: /x/, trustPolicy: { Statement: [] }, description: "a & b" }
-      Ops: { trustPolicy: { Statement: [] } }
+      App: { path: /x/, trustPolicy: ${trust(`arn:aws:iam::${account}:user/team/alice`, 'sts:AssumeRole')}, description: "a & b" }
+      Ops:
+        trustPolicy: ${trust(account, 'sts:*', { StringEquals: { 'sts:ExternalId': 'x1', 'aws:RequestTag/team': 'red' } })}
+        inlinePolicies: { Iam: ${allow('iam:*')} }
+        maxSessionDuration: 7200
+      List: { path: /y/, trustPolicy: ${trust(account, 'sts:*')}, inlinePolicies: { Iam: ${allow('iam:*')}, Sts: ${allow('sts:*')} } }
 `,
 );
 
@@ -210,7 +222,7 @@ describe('GetFederationToken', () => {
     const { Credentials, FederatedUser } = await sts(root).send(
       new GetFederationTokenCommand({
         Name: 'bob',
-        Policy: '{"Statement":[]}',
+        Policy: allow('kms:*'),
         Tags: [{ Key: 'team', Value: 'red' }],
       }),
     );
@@ -246,6 +258,79 @@ describe('GetFederationToken', () => {
   });
 });
 
+describe('AssumeRole', () => {
+  const roleArn = (name: string): string => `arn:aws:iam::${account}:role/${name}`;
+  const ask = (name: string, more: object = {}): AssumeRoleCommand =>
+    new AssumeRoleCommand({ RoleArn: roleArn(name), RoleSessionName: 'one', ...more });
+  const notAuthorized = (who: string, name: string, action = 'sts:AssumeRole'): string =>
+    `403 AccessDenied: User: arn:aws:iam::${account}:user/${who} is not authorized to perform: ${action} on resource: ${roleArn(name)}`;
+
+  it('gives a session to whom the trust policy names, and to nobody else', async () => {
+    const { Credentials, AssumedRoleUser } = await sts(alice).send(ask('x/App'));
+    const arn = `arn:aws:sts::${account}:assumed-role/App/one`;
+    const userId = `${uniqueId('AROA', account, 'App')}:one`;
+    expect(AssumedRoleUser).toEqual({ AssumedRoleId: userId, Arn: arn });
+    const session = temporary(Credentials);
+    expect(await sts(session).send(new GetCallerIdentityCommand({}))).toMatchObject({
+      Arn: arn,
+      UserId: userId,
+    });
+    for (const name of ['App', 'None'])
+      expect(await refused(sts(alice).send(ask(name)))).toBe(notAuthorized('team/alice', name));
+    expect(await refused(sts(bob).send(ask('x/App')))).toBe(notAuthorized('bob', 'x/App'));
+    expect(await refused(sts(root).send(ask('x/App')))).toBe(
+      '403 AccessDenied: Roles may not be assumed by root accounts.',
+    );
+  });
+
+  it('asks identity policies where the trust policy names the account, and its conditions', async () => {
+    const more = { ExternalId: 'x1', Tags: [{ Key: 'team', Value: 'red' }] };
+    const { Credentials } = await sts(bob).send(ask('Ops', more));
+    await iam(temporary(Credentials)).send(new ListRolesCommand({}));
+    expect(await refused(sts(alice).send(ask('Ops', more)))).toBe(
+      notAuthorized('team/alice', 'Ops'),
+    );
+    for (const changed of [{ ExternalId: 'x2' }, { ExternalId: undefined }, { Tags: [] }])
+      expect(await refused(sts(bob).send(ask('Ops', { ...more, ...changed })))).toBe(
+        notAuthorized('bob', 'Ops'),
+      );
+  });
+
+  it('lets tags be set only where sts:TagSession is allowed', async () => {
+    const Tags = [{ Key: 'team', Value: 'red' }];
+    expect(await refused(sts(alice).send(ask('x/App', { Tags })))).toBe(
+      notAuthorized('team/alice', 'x/App', 'sts:TagSession'),
+    );
+    expect(await refused(sts(alice).send(ask('x/App', { SourceIdentity: 'alice' })))).toBe(
+      notAuthorized('team/alice', 'x/App', 'sts:SetSourceIdentity'),
+    );
+  });
+
+  it('is cut by session policies', async () => {
+    const Policy = allow('iam:GetRole');
+    const { Credentials } = await sts(bob).send(ask('y/List', { Policy }));
+    const session = temporary(Credentials);
+    await iam(session).send(new GetRoleCommand({ RoleName: 'App' }));
+    expect(await refused(iam(session).send(new ListRolesCommand({})))).toMatch(
+      /because no session policy allows the iam:ListRoles action$/,
+    );
+  });
+
+  it('keeps to the durations of role and chain', async () => {
+    const more = { ExternalId: 'x1', Tags: [{ Key: 'team', Value: 'red' }] };
+    const long = await sts(bob).send(ask('Ops', { ...more, DurationSeconds: 7200 }));
+    expect(Number(long.Credentials?.Expiration)).toBeGreaterThan(Date.now() + 7_100_000);
+    expect(await refused(sts(bob).send(ask('y/List', { DurationSeconds: 3601 })))).toMatch(
+      /: The requested DurationSeconds exceeds the MaxSessionDuration set for this role\.$/,
+    );
+    const first = temporary((await sts(bob).send(ask('y/List'))).Credentials);
+    await sts(first).send(ask('y/List'));
+    expect(await refused(sts(first).send(ask('Ops', { ...more, DurationSeconds: 7200 })))).toMatch(
+      /1 hour session limit for roles assumed by role chaining/,
+    );
+  });
+});
+
 describe('IAM', () => {
   it('shows users and roles to the account’s root', async () => {
     const { User } = await iam(root).send(new GetUserCommand({ UserName: 'alice' }));
@@ -256,7 +341,7 @@ describe('IAM', () => {
     });
     const { Role } = await iam(root).send(new GetRoleCommand({ RoleName: 'App' }));
     expect(Role).toMatchObject({ Description: 'a & b', MaxSessionDuration: 3600 });
-    expect(decodeURIComponent(Role?.AssumeRolePolicyDocument ?? '')).toBe('{"Statement":[]}');
+    expect(decodeURIComponent(Role?.AssumeRolePolicyDocument ?? '')).toContain('sts:AssumeRole');
     expect((await iam(root).send(new GetUserCommand({}))).User?.UserId).toBe(account);
   });
 
@@ -267,11 +352,11 @@ describe('IAM', () => {
       ['App'],
     ]);
     const second = await iam(root).send(
-      new ListRolesCommand({ MaxItems: 1, Marker: first.Marker }),
+      new ListRolesCommand({ MaxItems: 2, Marker: first.Marker }),
     );
     expect([second.IsTruncated, second.Roles?.map(({ RoleName }) => RoleName)]).toEqual([
       false,
-      ['Ops'],
+      ['List', 'Ops'],
     ]);
     const { Roles } = await iam(root).send(new ListRolesCommand({ PathPrefix: '/x/' }));
     expect(Roles).toHaveLength(1);
