@@ -128,10 +128,25 @@ describeUnless(elsewhere, 'the packed tarball', () => {
       expect(compilers.filter((name) => which(name, host.barePath))).toEqual([]);
     });
 
-    it('brings few packages with it: headers, and what metrics are made with', () => {
+    it('brings few packages with it: headers, what metrics are made with, YAML and JSON Schema', () => {
       const packages = readdirSync(join(consumer, 'node_modules'));
       expect(packages.filter((name) => !name.startsWith('.'))).toEqual([
-        ...['@opentelemetry', 'bintrees', 'node-addon-api', 'prom-client', 'strongroom', 'tdigest'],
+        ...[
+          '@opentelemetry',
+          'ajv',
+          'bintrees',
+          'fast-deep-equal',
+          'fast-uri',
+          'json-schema-traverse',
+        ],
+        ...[
+          'node-addon-api',
+          'prom-client',
+          'require-from-string',
+          'strongroom',
+          'tdigest',
+          'yaml',
+        ],
       ]);
     });
 

@@ -46,7 +46,7 @@ export const SERVE_HELP: string = `strongroom serve: start the key management se
   --host ADDRESS      address to listen on                      (127.0.0.1)
   --port N            port; 0 takes a free one                  (4599)
   --region NAME       a Region to serve; repeat for several     (us-east-1)
-  --config FILE       accounts, users, roles, access keys and policies: YAML or JSON, read again when it changes
+  --config FILE       accounts, users, roles, keys and policies: YAML or JSON, read again when it changes
   --account ID        account of the first root credential      (000000000000)
   --threads N         HTTP threads                              (1)
 ${TLS_HELP}  --ready-file FILE   when ready, write endpoint and credentials there as JSON; removed at the end
