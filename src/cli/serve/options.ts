@@ -53,7 +53,7 @@ ${TLS_HELP}  --ready-file FILE   when ready, write endpoint and credentials ther
   --so-pin-file FILE  the security officer's PIN: written once at first boot (never over a file that is
                       there), read when a Region is added; outside the data directory (DIR.so-pin)
   --root-passphrase-file FILE
-                      the passphrase of the device's root secret, if it has one; also at first boot, to give it one
+                      the passphrase of the device's root secret, if it has one; at first boot, to give it one
   --dev               accept any well-formed credentials as the root of account 000000000000;
                       loopback addresses only
   --server-timing     answers carry a Server-Timing header with the time per station
